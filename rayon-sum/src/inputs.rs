@@ -1,0 +1,499 @@
+//! Reads inputs block by block and adds up the blocks in parallel.
+
+use crate::numbers::{Number, Reason, Total, is_space, sum_tokens};
+use rayon::prelude::*;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, iter};
+
+/// Bytes read at a time, some 0.2 ms of work: long against handing a block over, and short enough
+/// to be still in the core's cache when it is parsed. Also the length from which a token is refused,
+/// and the piece of the compensated float sum.
+pub const BLOCK_SIZE: usize = 256 * 1024;
+
+/// Blocks whose sums are held at a time, so that memory does not grow with the input.
+const WINDOW: usize = 1024;
+
+/// A named stream of text; `reader` is the error if it could not be opened.
+pub struct Input {
+    pub name: String,
+    pub reader: io::Result<Box<dyn Read + Send>>,
+}
+
+/// Why there is no sum.
+#[derive(Debug)]
+pub enum Error {
+    Read {
+        input: String,
+        error: io::Error,
+    },
+    Token {
+        input: String,
+        line: u64,
+        token: String,
+        reason: Reason,
+    },
+    Total(Reason),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Error::Read { input, error } => write!(f, "{input}: {error}"),
+            Error::Token {
+                input,
+                line,
+                token,
+                reason,
+            } => {
+                write!(f, "{input}:{line}: {token} {reason}")
+            }
+            Error::Total(reason) => write!(f, "the sum {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Adds up all numbers of all inputs, in the current rayon pool.
+///
+/// With several errors, the first in input order is returned.
+pub fn sum(inputs: impl Iterator<Item = Input> + Send, block_size: usize) -> Result<Number, Error> {
+    let mut blocks = Blocks {
+        inputs,
+        block_size,
+        open: None,
+    };
+    let mut total = Total::default();
+    let mut lines = 0;
+    // Relaxed, because the flag only saves work: the error itself travels through `collect`.
+    let failed = AtomicBool::new(false);
+    let sum_block = |(index, block): (usize, Result<Block, Error>)| {
+        let sum = block.and_then(Block::sum);
+        failed.fetch_or(sum.is_err(), Ordering::Relaxed);
+        (index, sum)
+    };
+    loop {
+        // `par_bridge` locks the iterator while one thread reads a block; that thread then parses
+        // it while the next one reads. Blocks are handed out in order, so when one turns out bad,
+        // those before it are in hand and will be finished: the first error cannot be missed.
+        let next_block = || {
+            if failed.load(Ordering::Relaxed) {
+                None
+            } else {
+                blocks.next()
+            }
+        };
+        let window = iter::from_fn(next_block).take(WINDOW).enumerate();
+        let mut sums: Vec<_> = window.par_bridge().map(sum_block).collect();
+        if sums.is_empty() {
+            return total.value().map_err(Error::Total);
+        }
+        // The bridge loses the order, which the float sum and the choice of the error depend on.
+        sums.sort_unstable_by_key(|&(index, _)| index);
+        for (_, sum) in sums {
+            let sum = sum.map_err(|error| error.after(lines))?;
+            total.merge(sum.total);
+            lines = if sum.is_last { 0 } else { lines + sum.newlines };
+        }
+    }
+}
+
+/// Whole tokens of one input.
+struct Block {
+    input: Arc<str>,
+    bytes: Vec<u8>,
+    is_last: bool,
+}
+
+struct BlockSum {
+    total: Total,
+    newlines: u64,
+    is_last: bool,
+}
+
+impl Block {
+    fn sum(self) -> Result<BlockSum, Error> {
+        match sum_tokens(&self.bytes) {
+            Ok((total, newlines)) => Ok(BlockSum {
+                total,
+                newlines,
+                is_last: self.is_last,
+            }),
+            Err(bad) => Err(Error::token(
+                &self.input,
+                1 + bad.newlines,
+                bad.token,
+                bad.reason,
+            )),
+        }
+    }
+}
+
+impl Error {
+    fn token(input: &str, line: u64, token: &[u8], reason: Reason) -> Self {
+        /// Characters that fit on one line of a terminal, with the rest of the message.
+        const SHOWN: usize = 40;
+        let text = String::from_utf8_lossy(&token[..token.len().min(4 * SHOWN)]);
+        let start: String = text.chars().take(SHOWN).collect();
+        let dots = if start.len() < token.len() { "..." } else { "" };
+        Error::Token {
+            input: input.into(),
+            line,
+            token: format!("{start:?}{dots}"),
+            reason,
+        }
+    }
+
+    /// Adds the lines of the blocks before.
+    fn after(mut self, lines: u64) -> Self {
+        if let Error::Token { line, .. } = &mut self {
+            *line += lines;
+        }
+        self
+    }
+}
+
+/// Cuts inputs into blocks, one after the other; a block ends with white space or its input.
+struct Blocks<I> {
+    inputs: I,
+    block_size: usize,
+    open: Option<Open>,
+}
+
+struct Open {
+    name: Arc<str>,
+    reader: Box<dyn Read + Send>,
+    /// The start of a token that the last block was cut in front of.
+    tail: Vec<u8>,
+}
+
+impl<I: Iterator<Item = Input>> Iterator for Blocks<I> {
+    type Item = Result<Block, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => match Open::new(self.inputs.next()?) {
+                Ok(open) => open,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let block = open.read_block(self.block_size);
+        // An input that has ended is not read again: a terminal would ask for more.
+        if block.as_ref().is_ok_and(|block| !block.is_last) {
+            self.open = Some(open);
+        }
+        Some(block)
+    }
+}
+
+impl Open {
+    fn new(Input { name, reader }: Input) -> Result<Self, Error> {
+        match reader {
+            Ok(reader) => Ok(Open {
+                name: name.into(),
+                reader,
+                tail: Vec::new(),
+            }),
+            Err(error) => Err(Error::Read { input: name, error }),
+        }
+    }
+
+    fn read_block(&mut self, size: usize) -> Result<Block, Error> {
+        let mut bytes = Vec::with_capacity(size);
+        bytes.append(&mut self.tail);
+        let wanted = size - bytes.len();
+        let read = self
+            .reader
+            .by_ref()
+            .take(wanted as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::Read {
+                input: self.name.to_string(),
+                error,
+            })?;
+        let is_last = read < wanted;
+        if !is_last {
+            let Some(space) = bytes.iter().rposition(is_space) else {
+                return Err(Error::token(&self.name, 1, &bytes, Reason::TooLong));
+            };
+            self.tail = bytes.split_off(space + 1);
+        }
+        Ok(Block {
+            input: Arc::clone(&self.name),
+            bytes,
+            is_last,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        let runner = thread::spawn(move || sender.send(body()));
+        match receiver.recv_timeout(Duration::from_secs(60)) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("did not end within 60 s"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                std::panic::resume_unwind(runner.join().expect_err("ended without a result"))
+            }
+        }
+    }
+
+    fn input(name: &str, reader: impl Read + Send + 'static) -> Input {
+        Input {
+            name: name.into(),
+            reader: Ok(Box::new(reader)),
+        }
+    }
+
+    /// Sums texts named `a`, `b`, ... on `threads` threads; errors as the user sees them.
+    fn sum_texts(texts: &[&str], block_size: usize, threads: usize) -> Result<Number, String> {
+        let texts: Vec<String> = texts.iter().map(|&text| text.into()).collect();
+        within_deadline(move || {
+            let inputs = ('a'..)
+                .zip(texts)
+                .map(|(name, text)| input(&name.to_string(), io::Cursor::new(text)));
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| sum(inputs, block_size))
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    /// Marsaglia's xorshift64: all of `u64` but 0, the same on every run.
+    fn random(seed: u64) -> impl Iterator<Item = u64> {
+        let mut state = seed;
+        iter::repeat_with(move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        })
+    }
+
+    /// Random integers of one to nineteen digits, separated by all kinds of white space.
+    fn random_text(numbers: usize, seed: u64) -> (String, i128) {
+        let spaces = [" ", "\n", "\r\n", "\t", "\x0c", "  \n\n "];
+        let mut text = String::new();
+        let mut sum = 0;
+        for bits in random(seed).take(numbers) {
+            let value = bits as i64 >> (bits % 61);
+            sum += i128::from(value);
+            text += &format!("{value}{}", spaces[(bits >> 60) as usize % spaces.len()]);
+        }
+        (text, sum)
+    }
+
+    #[test]
+    fn integers_cut_at_every_block_boundary_add_up() {
+        for seed in 1..=3 {
+            let (text, expected) = random_text(40, seed);
+            // 21: one more than the longest number, -9223372036854775808.
+            for block_size in 21..=text.len() + 1 {
+                for text in [text.as_str(), text.trim_end()] {
+                    let sum = sum_texts(&[text, text], block_size, 2);
+                    assert_eq!(
+                        sum,
+                        Ok(Number::Integer(2 * expected)),
+                        "{block_size}: {text:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_windows_of_blocks_add_up() {
+        let (text, expected) = random_text(9 * WINDOW, 4);
+        for threads in [1, 2, 3, 8] {
+            assert_eq!(
+                sum_texts(&[&text], 32, threads),
+                Ok(Number::Integer(expected))
+            );
+        }
+    }
+
+    #[test]
+    fn inputs_without_numbers_sum_to_zero() {
+        for texts in [&[][..], &[""], &["", "", ""], &[" \r\n\t "]] {
+            for threads in [1, 2] {
+                assert_eq!(sum_texts(texts, 4, threads), Ok(Number::Integer(0)));
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_do_not_run_into_each_other() {
+        assert_eq!(
+            sum_texts(&["1", "2", "", "3"], 8, 2),
+            Ok(Number::Integer(6))
+        );
+        assert_eq!(
+            sum_texts(&["1", "-", "2"], 8, 2),
+            Err("b:1: \"-\" is not a number".into())
+        );
+    }
+
+    #[test]
+    fn float_sums_follow_the_documented_scheme_bit_for_bit() {
+        // Blocks of 64 bytes, each ending after its last white space; compensated within a block,
+        // then from block to block.
+        let values: Vec<f64> = random(5)
+            .take(2000)
+            .map(|bits| bits as i64 as f64 * 2_f64.powi((bits % 64) as i32))
+            .collect();
+        let text: String = values.iter().map(|value| format!("{value:e}\n")).collect();
+        let mut expected = rayon_sum::CompensatedSum::default();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let end = if rest.len() < 64 {
+                rest.len()
+            } else {
+                rest[..64].rfind('\n').unwrap() + 1
+            };
+            let (block, after) = rest.split_at(end);
+            let mut sum = rayon_sum::CompensatedSum::default();
+            block
+                .lines()
+                .for_each(|line| sum.add(line.parse().unwrap()));
+            expected.merge(sum);
+            rest = after;
+        }
+        for threads in [1, 2, 3, 8] {
+            for _ in 0..25 {
+                let sum = sum_texts(&[&text], 64, threads);
+                assert_eq!(
+                    sum,
+                    Ok(Number::Float(expected.value())),
+                    "{threads} threads"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_error_in_input_order_is_reported() {
+        let good = "1 2\n".repeat(50);
+        let texts = [good.as_str(), &format!("{good}3 x1\n{good}x2\nx3"), "x4"];
+        for threads in [1, 2, 8] {
+            for block_size in [4, 5, 64, 1000] {
+                let expected = "b:51: \"x1\" is not a number";
+                assert_eq!(sum_texts(&texts, block_size, threads), Err(expected.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_as_long_as_a_block_is_refused_wherever_it_starts() {
+        let expected = "a:2: \"0000000001\" is too long for a number";
+        for before in ["\n", "1\n", "123\n", "1234567\n", "12345678\n"] {
+            for after in ["", "\n", " 2"] {
+                let sum = sum_texts(&[&format!("{before}0000000001{after}")], 10, 2);
+                assert_eq!(sum, Err(expected.into()), "{before:?} {after:?}");
+                assert!(sum_texts(&[&format!("{before}000000001{after}")], 10, 2).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_or_binary_token_is_shown_in_short() {
+        let error = sum_texts(&[&"9".repeat(300)], 1000, 2).unwrap_err();
+        assert_eq!(
+            error,
+            format!("a:1: \"{}\"... does not fit in 128 bits", "9".repeat(40))
+        );
+        let error = Error::token("a", 1, b"\xff\x1b[1m", Reason::Malformed).to_string();
+        assert_eq!(error, "a:1: \"\u{fffd}\\u{1b}[1m\" is not a number");
+    }
+
+    /// Fails or panics after some text.
+    struct Broken(io::Cursor<&'static str>, fn() -> io::Error);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(self.1()),
+                length => Ok(length),
+            }
+        }
+    }
+
+    fn sum_broken(text: &'static str, error: fn() -> io::Error) -> Result<Number, String> {
+        within_deadline(move || {
+            let inputs = [
+                input("disk", Broken(io::Cursor::new(text), error)),
+                input("more", io::repeat(b'x')),
+            ];
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(2)
+                .build()
+                .unwrap();
+            pool.install(|| sum(inputs.into_iter(), 4))
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    #[test]
+    fn a_read_error_names_its_input() {
+        let sum = sum_broken("1 2 3 4 5 6 7", || io::Error::other("head crash"));
+        assert_eq!(sum, Err("disk: head crash".into()));
+    }
+
+    #[test]
+    fn a_bad_token_before_a_read_error_is_reported_first() {
+        let sum = sum_broken("1 2 3 x 5 6 7", || io::Error::other("head crash"));
+        assert_eq!(sum, Err("disk:1: \"x\" is not a number".into()));
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn a_panic_while_reading_reaches_the_caller() {
+        let sum = || sum_broken("1 2 3", || panic!("reader"));
+        let payload = std::panic::catch_unwind(sum).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"reader"));
+    }
+
+    #[test]
+    fn an_error_stops_the_reading() {
+        /// White space without end; counts what it hands out.
+        struct Endless(Arc<AtomicUsize>);
+
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.fetch_add(buffer.len(), Ordering::Relaxed);
+                buffer.fill(b' ');
+                Ok(buffer.len())
+            }
+        }
+
+        let read = Arc::new(AtomicUsize::new(0));
+        let endless = Endless(Arc::clone(&read));
+        let sum = within_deadline(|| {
+            // One thread: it has summed a block before it reads the next.
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(1)
+                .build()
+                .unwrap();
+            let inputs = [input("endless", io::Cursor::new("x ").chain(endless))];
+            pool.install(|| sum(inputs.into_iter(), 64))
+                .map_err(|error| error.to_string())
+        });
+        assert_eq!(sum, Err("endless:1: \"x\" is not a number".into()));
+        assert_eq!(read.load(Ordering::Relaxed), 62);
+    }
+}

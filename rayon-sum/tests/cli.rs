@@ -1,0 +1,279 @@
+//! Runs the program as a person would.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn rayon_sum(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rayon-sum"));
+    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+/// Runs with `input` on standard input.
+fn run(args: &[&str], input: &[u8]) -> Output {
+    let mut command = rayon_sum(args);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The program may end before it has read everything.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// Exit code, standard output, standard error.
+fn outcome(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn assert_prints(args: &[&str], input: &[u8], stdout: &str) {
+    assert_eq!(
+        outcome(run(args, input)),
+        (Some(0), stdout.into(), "".into()),
+        "{args:?}"
+    );
+}
+
+fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
+    assert_eq!(
+        outcome(run(args, input)),
+        (Some(code), "".into(), stderr.into()),
+        "{args:?}"
+    );
+}
+
+/// Writes a file of its own for each test into the folder the program runs in.
+fn file(name: &str, content: impl AsRef<[u8]>) -> String {
+    fs::write(
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
+        content,
+    )
+    .unwrap();
+    name.into()
+}
+
+const DEMO: &str = "Sum is 55
+Squares are [1, 4, 9, 16, 25, 36, 49, 64, 81, 100]
+Even ones are [2, 4, 6, 8, 10]
+Product is 3628800
+";
+
+#[test]
+fn without_files_the_demonstration_runs() {
+    assert_prints(&[], b"", DEMO);
+    assert_prints(&["--threads", "1"], b"", DEMO);
+}
+
+#[test]
+fn files_and_standard_input_are_summed_together() {
+    let (a, b) = (file("together-a", "1 2\r\n3"), file("together-b", "-10\n"));
+    assert_prints(&[&a], b"", "6\n");
+    assert_prints(&[&a, "-", &b], b"100\n", "96\n");
+    assert_prints(&["--threads", "2", &a, &b], b"", "-4\n");
+    assert_prints(&["--threads=2", "--", &a], b"", "6\n");
+    assert_prints(&["-"], b"", "0\n");
+}
+
+#[test]
+fn the_kind_of_the_sum_shows_in_its_form() {
+    assert_prints(&["-"], b"0.5 0.5", "1.0\n");
+    assert_prints(&["-"], b"1e16 1 -1e16", "1.0\n");
+    assert_prints(&["-"], b"1e300", "1e300\n");
+    assert_prints(&["-"], b"inf", "inf\n");
+    assert_prints(&["-"], b"-inf 1", "-inf\n");
+    assert_prints(&["-"], b"nan", "NaN\n");
+    assert_prints(
+        &["-"],
+        b"9223372036854775807 9223372036854775807",
+        "18446744073709551614\n",
+    );
+}
+
+#[test]
+fn sums_of_parts_add_up_to_the_sum_of_the_whole() {
+    let parts = ["9223372036854775807\n7", "9223372036854775807", "-8\n-3"];
+    let sums: Vec<u8> = parts
+        .iter()
+        .flat_map(|part| run(&["-"], part.as_bytes()).stdout)
+        .collect();
+    assert_prints(
+        &["-"],
+        parts.join("\n").as_bytes(),
+        "18446744073709551610\n",
+    );
+    assert_prints(&["-"], &sums, "18446744073709551610\n");
+}
+
+#[test]
+fn many_blocks_give_one_sum_on_any_number_of_threads() {
+    let numbers = || (0..200_000_u64).map(|n| n * 1_000_003);
+    let text: String = numbers().map(|n| format!("{n}\n")).collect();
+    let many = file("many-blocks", &text);
+    let sum = format!("{}\n", numbers().sum::<u64>());
+    for threads in ["1", "2", "3", "8"] {
+        assert_prints(&["--threads", threads, &many], b"", &sum);
+        assert_prints(&["--threads", threads, "-"], text.as_bytes(), &sum);
+    }
+}
+
+#[test]
+fn a_bad_number_is_located() {
+    let bad = file("bad-number", "1 2\n3\n4 twelve 13x\n");
+    let good = file("good-number", "1\n2\n3\n");
+    assert_fails(
+        &[&good, &bad, "-"],
+        b"x",
+        1,
+        "rayon-sum: bad-number:3: \"twelve\" is not a number\n",
+    );
+    assert_fails(
+        &["-"],
+        b"1\nx",
+        1,
+        "rayon-sum: standard input:2: \"x\" is not a number\n",
+    );
+    assert_fails(
+        &["-"],
+        b"170141183460469231731687303715884105727 1",
+        1,
+        "rayon-sum: the sum does not fit in 128 bits\n",
+    );
+}
+
+#[test]
+fn a_token_of_ten_megabytes_is_refused_in_short() {
+    let error = format!(
+        "rayon-sum: standard input:1: \"{}\"... is too long for a number\n",
+        "7".repeat(40)
+    );
+    assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &error);
+}
+
+#[test]
+fn a_missing_file_is_named_and_no_sum_is_printed() {
+    let good = file("before-missing", "1\n");
+    let (code, stdout, stderr) = outcome(run(&[&good, "no-such-file"], b""));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.starts_with("rayon-sum: no-such-file: "), "{stderr}");
+}
+
+#[test]
+fn a_directory_is_named() {
+    let (code, stdout, stderr) = outcome(run(&["."], b""));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.starts_with("rayon-sum: .: "), "{stderr}");
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    for args in [["--help"], ["-h"]] {
+        let (code, stdout, stderr) = outcome(run(&args, b""));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert!(
+            stdout.contains("Usage: rayon-sum [--threads N] [FILE|-]..."),
+            "{stdout}"
+        );
+    }
+    let version = concat!("rayon-sum ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_prints(&["--version"], b"", version);
+    assert_prints(&["-V"], b"", version);
+}
+
+#[test]
+fn wrong_usage_is_explained() {
+    let hint = "Try 'rayon-sum --help'.\n";
+    for (args, problem) in [
+        (
+            &["--threads", "0", "-"][..],
+            "--threads: \"0\" is not a number of threads",
+        ),
+        (
+            &["--threads", "many", "-"],
+            "--threads: \"many\" is not a number of threads",
+        ),
+        (
+            &["-", "--threads"],
+            "missing argument for option '--threads'",
+        ),
+        (&["--sideways"], "invalid option '--sideways'"),
+    ] {
+        assert_fails(args, b"", 2, &format!("rayon-sum: {problem}\n{hint}"));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut command = rayon_sum(&["-"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    drop(child.stdin.take()); // only now is there a sum to print
+    assert_eq!(
+        outcome(child.wait_with_output().unwrap()),
+        (Some(0), "".into(), "".into())
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = rayon_sum(&[])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
+    assert_eq!(code, Some(1));
+    assert!(stderr.starts_with("rayon-sum: No space left"), "{stderr}");
+}
+
+/// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
+/// compares what it prints with the lines that follow.
+#[test]
+#[cfg(unix)]
+fn the_readme_shows_what_its_commands_print() {
+    // `cargo run ... -- ARGS` stands for the program that this test was built with.
+    const CARGO: &str = r#"cargo() {
+        while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
+        [ $# -eq 0 ] || shift
+        "$PROGRAM" "$@"
+    }"#;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    let readme = include_str!("../README.md");
+    let mut commands = 0;
+    for block in readme.split("```console\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for example in block.split("$ ").skip(1) {
+            let (command, expected) = example.split_once('\n').unwrap();
+            let shell = Command::new("sh")
+                .args(["-c", &format!("{CARGO}\n{command} 2>&1")])
+                .env("PROGRAM", env!("CARGO_BIN_EXE_rayon-sum"))
+                .current_dir(&folder)
+                .output()
+                .unwrap();
+            assert_eq!(
+                String::from_utf8(shell.stdout).unwrap(),
+                expected,
+                "$ {command}"
+            );
+            commands += 1;
+        }
+    }
+    assert!(commands > 0, "found no command in the README");
+}
