@@ -7,10 +7,9 @@ use inputs::{BLOCK_SIZE, Input};
 use lexopt::prelude::*;
 use rayon::prelude::*;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::num::NonZero;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -59,14 +58,7 @@ impl Command {
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("threads") => {
-                    let value = parser.value()?;
-                    let count = value
-                        .to_str()
-                        .and_then(|text| text.parse::<NonZero<usize>>().ok());
-                    let problem = || format!("--threads: {value:?} is not a number of threads");
-                    threads = count.ok_or_else(problem)?.get();
-                }
+                Long("threads") => threads = number_of_threads(&parser.value()?)?,
                 Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
                 Short('V') | Long("version") => {
                     return Ok(Command::Print(format!(
@@ -109,6 +101,14 @@ fn demo() -> String {
     let even: Vec<&u64> = numbers.par_iter().filter(|n| *n % 2 == 0).collect();
     let product = numbers.par_iter().copied().reduce(|| 1, |a, b| a * b);
     format!("Sum is {sum}\nSquares are {squares:?}\nEven ones are {even:?}\nProduct is {product}\n")
+}
+
+/// 1 to 1024. Far more threads exhaust the address space, on which the process would be aborted.
+fn number_of_threads(value: &OsStr) -> Result<usize, String> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number
+        .filter(|number| (1..=1024).contains(number))
+        .ok_or_else(|| format!("--threads: {value:?} is not a number from 1 to 1024"))
 }
 
 /// Opens an argument when its turn comes, so that a thousand files need one descriptor.

@@ -195,11 +195,11 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--threads", "0", "-"][..],
-            "--threads: \"0\" is not a number of threads",
+            "--threads: \"0\" is not a number from 1 to 1024",
         ),
         (
             &["--threads", "many", "-"],
-            "--threads: \"many\" is not a number of threads",
+            "--threads: \"many\" is not a number from 1 to 1024",
         ),
         (
             &["-", "--threads"],
