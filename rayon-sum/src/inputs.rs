@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, iter};
 
 /// Bytes read at a time, some 0.2 ms of work: long against handing a block over, and short enough
-/// to be still in the core's cache when it is parsed. Also the length from which a token is refused,
-/// and the piece of the compensated float sum.
+/// to be still in the core's cache when it is parsed. A token of this length is refused. The last
+/// digits of float sums depend on it.
 pub const BLOCK_SIZE: usize = 256 * 1024;
 
 /// Blocks whose sums are held at a time, so that memory does not grow with the input.
@@ -49,6 +49,9 @@ impl fmt::Display for Error {
             } => {
                 write!(f, "{input}:{line}: {token} {reason}")
             }
+            Error::Total(Reason::FloatOverflow) => {
+                write!(f, "a partial sum {}", Reason::FloatOverflow)
+            }
             Error::Total(reason) => write!(f, "the sum {reason}"),
         }
     }
@@ -56,9 +59,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Adds up all numbers of all inputs, in the current rayon pool.
+/// Adds up all numbers of all inputs, in the current rayon pool. With several errors, the first in
+/// input order is returned.
 ///
-/// With several errors, the first in input order is returned.
+/// Threads of the pool block while they read, or wait for the one that reads; so the pool should be
+/// a private one.
 pub fn sum(inputs: impl Iterator<Item = Input> + Send, block_size: usize) -> Result<Number, Error> {
     let mut blocks = Blocks {
         inputs,
@@ -71,13 +76,15 @@ pub fn sum(inputs: impl Iterator<Item = Input> + Send, block_size: usize) -> Res
     let failed = AtomicBool::new(false);
     let sum_block = |(index, block): (usize, Result<Block, Error>)| {
         let sum = block.and_then(Block::sum);
-        failed.fetch_or(sum.is_err(), Ordering::Relaxed);
+        if sum.is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
         (index, sum)
     };
     loop {
         // `par_bridge` locks the iterator while one thread reads a block; that thread then parses
-        // it while the next one reads. Blocks are handed out in order, so when one turns out bad,
-        // those before it are in hand and will be finished: the first error cannot be missed.
+        // it while the next one reads. Blocks are handed out in order, and what was handed out is
+        // always finished, so stopping at a bad block cannot miss an earlier one.
         let next_block = || {
             if failed.load(Ordering::Relaxed) {
                 None
@@ -135,9 +142,15 @@ impl Error {
     fn token(input: &str, line: u64, token: &[u8], reason: Reason) -> Self {
         /// Characters that fit on one line of a terminal, with the rest of the message.
         const SHOWN: usize = 40;
-        let text = String::from_utf8_lossy(&token[..token.len().min(4 * SHOWN)]);
-        let start: String = text.chars().take(SHOWN).collect();
-        let dots = if start.len() < token.len() { "..." } else { "" };
+        // Characters have up to four bytes.
+        let text = String::from_utf8_lossy(&token[..token.len().min(4 * SHOWN + 4)]);
+        let mut characters = text.chars();
+        let start: String = characters.by_ref().take(SHOWN).collect();
+        let dots = if characters.next().is_some() {
+            "..."
+        } else {
+            ""
+        };
         Error::Token {
             input: input.into(),
             line,
@@ -243,9 +256,9 @@ mod tests {
     fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
         let (sender, receiver) = mpsc::channel();
         let runner = thread::spawn(move || sender.send(body()));
-        match receiver.recv_timeout(Duration::from_secs(60)) {
+        match receiver.recv_timeout(Duration::from_secs(20)) {
             Ok(result) => result,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("did not end within 60 s"),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("did not end within 20 s"),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 std::panic::resume_unwind(runner.join().expect_err("ended without a result"))
             }
@@ -417,6 +430,14 @@ mod tests {
             error,
             format!("a:1: \"{}\"... does not fit in 128 bits", "9".repeat(40))
         );
+        for character in ["\u{1f980}", "\u{fffd}"] {
+            let error = Error::token("a", 1, character.repeat(41).as_bytes(), Reason::Malformed);
+            let shown = character.repeat(40);
+            assert_eq!(
+                error.to_string(),
+                format!("a:1: \"{shown}\"... is not a number")
+            );
+        }
         let error = Error::token("a", 1, b"\xff\x1b[1m", Reason::Malformed).to_string();
         assert_eq!(error, "a:1: \"\u{fffd}\\u{1b}[1m\" is not a number");
     }

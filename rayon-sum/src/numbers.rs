@@ -120,10 +120,14 @@ impl WideSum {
     }
 
     fn add_to(self, sum: &mut CompensatedSum) {
-        let rounded = self.low as f64;
+        let sign = if self.low < 0 { -1.0 } else { 1.0 };
+        // Unsigned, because it may round up to 2^127.
+        let magnitude = self.low.unsigned_abs();
+        let rounded = magnitude as f64;
+        let rest = magnitude.wrapping_sub(rounded as u128) as i128;
         sum.add(self.overflows as f64 * 2_f64.powi(128));
-        sum.add(rounded);
-        sum.add(self.low.wrapping_sub(rounded as i128) as f64);
+        sum.add(sign * rounded);
+        sum.add(sign * rest as f64);
     }
 }
 
@@ -307,6 +311,21 @@ mod tests {
     }
 
     #[test]
+    fn a_merged_total_keeps_the_kind_and_the_infinities() {
+        let total = |texts: [&str; 2]| {
+            let [mut first, second] = texts.map(|text| sum_tokens(text.as_bytes()).unwrap().0);
+            first.merge(second);
+            first.value()
+        };
+        for texts in [["0.5", "1"], ["1", "0.5"]] {
+            assert_eq!(total(texts), Ok(Number::Float(1.5)));
+        }
+        for texts in [["inf", "1"], ["1", "inf"], ["inf", "2.5"]] {
+            assert_eq!(total(texts), Ok(Number::Float(f64::INFINITY)));
+        }
+    }
+
+    #[test]
     fn a_merged_total_is_the_total_of_all() {
         let parts = [i128::MAX, i128::MAX, i128::MIN, i128::MIN, 5].map(|integer| {
             let mut part = Total::default();
@@ -328,6 +347,15 @@ mod tests {
         assert_eq!(
             value("9007199254740993 1.0"),
             Ok(Number::Float(9007199254740994.0))
+        );
+        let power = "170141183460469231731687303715884105728.0"; // 2^127
+        assert_eq!(
+            value(&format!("{} -{power}", i128::MAX)),
+            Ok(Number::Float(-1.0))
+        );
+        assert_eq!(
+            value(&format!("{} {power}", i128::MIN + 2)),
+            Ok(Number::Float(2.0))
         );
         assert_eq!(
             value(&format!("{0} {0} 0.0", i128::MAX)),

@@ -195,11 +195,11 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--threads", "0", "-"][..],
-            "--threads: \"0\" is not a number from 1 to 1024",
+            "--threads: \"0\" is not a number from 1 to 512",
         ),
         (
             &["--threads", "many", "-"],
-            "--threads: \"many\" is not a number from 1 to 1024",
+            "--threads: \"many\" is not a number from 1 to 512",
         ),
         (
             &["-", "--threads"],
@@ -208,6 +208,49 @@ fn wrong_usage_is_explained() {
         (&["--sideways"], "invalid option '--sideways'"),
     ] {
         assert_fails(args, b"", 2, &format!("rayon-sum: {problem}\n{hint}"));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn as_many_threads_run_as_were_asked_for() {
+    for threads in [1, 3] {
+        let mut command = rayon_sum(&["--threads", &threads.to_string(), "-"]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // More than a pipe holds: when all is written, the program reads, so its threads exist.
+        child
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(&vec![b' '; 1 << 20])
+            .unwrap();
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id()))
+            .unwrap()
+            .count();
+        assert_eq!(tasks, threads + 1);
+        assert_eq!(
+            outcome(child.wait_with_output().unwrap()),
+            (Some(0), "0\n".into(), "".into())
+        );
+    }
+}
+
+#[test]
+fn float_sums_depend_on_the_input_alone() {
+    // Numbers that nearly cancel, so that another scheme or block size shows.
+    let number = |n: u64| format!("{}e{}", n * n % 99_991, n % 37);
+    let up: String = (0..100_000).map(|n| format!("{}\n", number(n))).collect();
+    let down: String = (1..100_000)
+        .rev()
+        .map(|n| format!("-{}\n", number(n)))
+        .collect();
+    let text = up + &down;
+    for threads in ["1", "2", "8"] {
+        assert_prints(&["--threads", threads, "-"], text.as_bytes(), "-422212465065984.0\n");
     }
 }
 
