@@ -53,8 +53,8 @@ const FLOAT_CUTOFF: usize = 1 << 15;
 
 /// Adds up integers in parallel, exactly: the sum cannot overflow.
 ///
-/// A total that has to fit a narrower type is narrowed once, at the end, with `try_from`. `u64` does
-/// not fit `i64`; for it, `par_iter().map(|&value| u128::from(value)).sum()` is exact as well.
+/// A total that has to fit a narrower type is narrowed once, at the end, with `try_from`. `u64`
+/// does not fit `i64`; for it, `par_iter().map(|&value| u128::from(value)).sum()` is exact as well.
 ///
 /// # Examples
 ///

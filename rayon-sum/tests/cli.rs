@@ -250,7 +250,11 @@ fn float_sums_depend_on_the_input_alone() {
         .collect();
     let text = up + &down;
     for threads in ["1", "2", "8"] {
-        assert_prints(&["--threads", threads, "-"], text.as_bytes(), "-422212465065984.0\n");
+        assert_prints(
+            &["--threads", threads, "-"],
+            text.as_bytes(),
+            "-422212465065984.0\n",
+        );
     }
 }
 

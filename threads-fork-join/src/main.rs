@@ -1,0 +1,163 @@
+//! Counts lines, words and bytes of files as `wc` does, large files on several threads; without
+//! arguments, forks and joins five threads that say hello.
+
+mod count;
+mod inputs;
+
+use count::Count;
+use inputs::Counter;
+use lexopt::prelude::*;
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::thread;
+use threads_fork_join::ForkJoin;
+
+const HELP: &str = "\
+Counts lines, words and bytes of files, large files on several threads. Without FILE, forks and
+joins five threads that say hello.
+
+Usage: threads-fork-join [--threads N] [FILE|-]...
+
+Prints what GNU wc prints in the C locale; - is standard input. A word is a run of bytes without
+white space. An input that cannot be read to its end is reported and not counted.
+
+Options:
+      --threads N  number of threads that count [default: one per core]
+  -h, --help       print this help
+  -V, --version    print the version
+";
+
+fn main() -> ExitCode {
+    let (error, code) = match Command::parse() {
+        Ok(command) => match command.run() {
+            Ok(code) => return code,
+            Err(error) => (error.to_string(), 1),
+        },
+        Err(error) => (format!("{error}\nTry 'threads-fork-join --help'."), 2),
+    };
+    report(&error);
+    ExitCode::from(code)
+}
+
+enum Command {
+    Print(String),
+    Demo,
+    Count {
+        threads: NonZero<usize>,
+        files: Vec<OsString>,
+    },
+}
+
+impl Command {
+    fn parse() -> Result<Self, lexopt::Error> {
+        let mut threads = None;
+        let mut files = Vec::new();
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("threads") => threads = Some(number_of_threads(&parser.value()?)?),
+                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
+                Short('V') | Long("version") => {
+                    return Ok(Command::Print(format!(
+                        "threads-fork-join {}\n",
+                        env!("CARGO_PKG_VERSION")
+                    )));
+                }
+                Value(file) => files.push(file),
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        // Where the number of cores is unknown, one thread is right if slow.
+        let per_core = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Ok(if files.is_empty() {
+            Command::Demo
+        } else {
+            Command::Count {
+                threads: threads.unwrap_or_else(per_core),
+                files,
+            }
+        })
+    }
+
+    fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        match self {
+            Command::Print(text) => print(text.as_bytes())?,
+            Command::Demo => demo()?,
+            Command::Count { threads, files } => return Ok(count_files(threads, &files)?),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Far more threads than cores cost more than they save: starting one takes some 50 µs.
+const MAX_THREADS: usize = 512;
+
+fn number_of_threads(value: &OsStr) -> Result<NonZero<usize>, String> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number
+        .filter(|number: &NonZero<usize>| number.get() <= MAX_THREADS)
+        .ok_or_else(|| format!("--threads: {value:?} is not a number from 1 to {MAX_THREADS}"))
+}
+
+/// One thread per number, in whatever order they run.
+fn demo() -> io::Result<()> {
+    let greet = |i: &usize| print(format!("Hello from thread {i}\n").as_bytes());
+    let threads = ForkJoin::new(NonZero::<usize>::MAX); // never more than numbers
+    threads.try_run(&[0, 1, 2, 3, 4], |piece| piece.iter().try_for_each(greet))?;
+    print(b"All 5 threads have joined\n")
+}
+
+/// Prints a line for each file that can be counted, and the total if more than one is named.
+fn count_files(threads: NonZero<usize>, files: &[OsString]) -> io::Result<ExitCode> {
+    let width = inputs::column_width(files);
+    let mut counter = Counter::new(threads);
+    let (mut total, mut output, mut code) = (Count::default(), Vec::new(), ExitCode::SUCCESS);
+    for file in files {
+        match counter.count(file) {
+            Ok(count) => {
+                add_line(&mut output, count, width, file);
+                total += count;
+            }
+            Err(error) => {
+                let name = if file == "-" {
+                    "standard input".into()
+                } else {
+                    file.to_string_lossy()
+                };
+                report(&format!("{name}: {error}"));
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    if files.len() > 1 {
+        add_line(&mut output, total, width, "total".as_ref());
+    }
+    print(&output)?;
+    Ok(code)
+}
+
+fn add_line(output: &mut Vec<u8>, count: Count, width: usize, name: &OsStr) {
+    let [lines, words, bytes] = [count.lines, count.words, count.bytes];
+    output.extend(format!("{lines:width$} {words:width$} {bytes:width$} ").bytes());
+    output.extend(name.as_encoded_bytes());
+    output.push(b'\n');
+}
+
+/// Not `eprintln!`, which panics when standard error is closed.
+fn report(error: &str) {
+    let _ = writeln!(io::stderr(), "threads-fork-join: {error}");
+}
+
+/// Writes the whole output; a reader that has left, as `head` does, is no error.
+///
+/// Bytes, because a file's name need not be UTF-8.
+fn print(output: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(output).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
