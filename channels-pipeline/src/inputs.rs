@@ -1,0 +1,98 @@
+//! Cuts inputs into blocks of whole words.
+
+use crate::words::is_space;
+use crossbeam_channel::Receiver;
+use std::fmt;
+use std::io::{self, Read};
+
+/// Room in a buffer for the start of a word that the block before was cut in front of, and for what
+/// [`Counts::add`](crate::words::Counts::add) puts behind the text, so that it need not grow.
+const ROOM: usize = 1024;
+
+/// A named stream of text; `reader` is the error if it could not be opened.
+pub struct Input {
+    pub name: String,
+    pub reader: io::Result<Box<dyn Read + Send>>,
+}
+
+/// An input that cannot be read.
+#[derive(Debug)]
+pub struct Error {
+    pub input: String,
+    pub error: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.input, self.error)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Cuts inputs into blocks, one after the other; a block ends with white space or its input.
+pub struct Blocks<I> {
+    inputs: I,
+    block_size: usize,
+    recycled: Receiver<Vec<u8>>,
+    open: Option<Input>,
+    /// The start of a word that the last block was cut in front of.
+    tail: Vec<u8>,
+}
+
+impl<I: Iterator<Item = Input>> Blocks<I> {
+    /// Reads `block_size` bytes at a time, into the buffers that come back on `recycled`.
+    pub fn new(inputs: I, block_size: usize, recycled: Receiver<Vec<u8>>) -> Self {
+        Self {
+            inputs,
+            block_size,
+            recycled,
+            open: None,
+            tail: Vec::new(),
+        }
+    }
+
+    fn read_block(&mut self, reader: &mut dyn Read) -> io::Result<(Vec<u8>, bool)> {
+        // Not `recv`: the buffers may all be in flight, and this one makes them come back.
+        let mut bytes = self.recycled.try_recv().unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(self.block_size + ROOM);
+        bytes.append(&mut self.tail);
+        loop {
+            let start = bytes.len();
+            let read = reader
+                .take(self.block_size as u64)
+                .read_to_end(&mut bytes)?;
+            if read < self.block_size {
+                return Ok((bytes, true));
+            }
+            // A word longer than a block has none: read on until it ends.
+            if let Some(space) = bytes[start..].iter().rposition(is_space) {
+                self.tail.extend_from_slice(&bytes[start + space + 1..]);
+                bytes.truncate(start + space + 1);
+                return Ok((bytes, false));
+            }
+        }
+    }
+}
+
+impl<I: Iterator<Item = Input>> Iterator for Blocks<I> {
+    type Item = Result<Vec<u8>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Input { name, reader } = match self.open.take() {
+            Some(open) => open,
+            None => self.inputs.next()?,
+        };
+        let block = reader.and_then(|mut reader| {
+            let (bytes, is_last) = self.read_block(&mut reader)?;
+            // An input that has ended is not read again: a terminal would ask for more.
+            if !is_last {
+                let (name, reader) = (name.clone(), Ok(reader));
+                self.open = Some(Input { name, reader });
+            }
+            Ok(bytes)
+        });
+        Some(block.map_err(|error| Error { input: name, error }))
+    }
+}

@@ -1,0 +1,842 @@
+//! A source, workers and a sink on threads of their own, joined by bounded channels.
+//!
+//! ```text
+//!              work               results
+//!   source ──────────► workers ───────────► sink, on the caller's thread
+//!      └──────────────── in flight ──────────┘
+//! ```
+//!
+//! Results reach the sink in input order or, with [`Pipeline::unordered`], as they are ready.
+//!
+//! # When to use it
+//!
+//! When items arrive over time (from files, sockets, another program), each takes some work, and
+//! memory must stay bounded whatever the speed of either end. An item should be a batch, a block of
+//! a file and not a line: handing one over costs some 0.5 µs, and pays from about 2 µs of work.
+//!
+//! # When not to use it
+//!
+//! - Everything is in memory already: rayon splits a slice with less overhead and no threads of
+//!   its own.
+//! - One producer and one consumer: `std::sync::mpsc` will do. crossbeam is here because its
+//!   receivers can be cloned, so that workers share a queue, and for `select!`, which waits for
+//!   whichever of several channels is ready first: the source waits for room and for a stop.
+//! - The work is waiting, for thousands of things at once: use async.
+//!
+//! # How it ends
+//!
+//! Every sender and receiver is moved into the one thread that uses it, and none is kept. So when a
+//! thread ends, for whatever reason, its neighbours notice: `recv` fails once all senders are gone
+//! and the queue is empty, which is the end of the stream; `send` fails once all receivers are
+//! gone, which means that nobody wants more. Neither is an error. A spare sender kept anywhere,
+//! even unused, would let the sink wait for ever, and a spare receiver the source.
+//!
+//! - Normally, when the source has no more items and the sink has taken all results.
+//! - On request, see [`Pipeline::stop_on`], or when the sink returns [`ControlFlow::Break`].
+//! - With the error, or the panic, that is first in input order. Everything before it is delivered,
+//!   and, in order, nothing after it. The others finish the item in hand and stop.
+//!
+//! To go on after a failed item, make the failure a value: let the stage return `Ok(Err(...))`.
+//!
+//! Nothing can interrupt a source, stage or sink that never returns; the functions here wait for
+//! it.
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, select_biased};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+/// How many workers there are, how much may wait, and what stops it.
+///
+/// # Examples
+///
+/// ```
+/// use channels_pipeline::Pipeline;
+/// use std::num::NonZero;
+/// use std::ops::ControlFlow;
+///
+/// let lines = ["1", "2", "x", "4"]; // in earnest, batches of lines
+/// let mut doubled = Vec::new();
+/// let result = Pipeline::new(NonZero::<usize>::MIN, 8).run(
+///     lines.map(Ok),
+///     |line| line.parse::<u32>().map(|number| 2 * number),
+///     |number| {
+///         doubled.push(number);
+///         ControlFlow::Continue(())
+///     },
+/// );
+/// assert!(result.is_err(), "x is no number");
+/// assert_eq!(doubled, [2, 4]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    workers: NonZero<usize>,
+    capacity: usize,
+    ordered: bool,
+    stop: Receiver<()>,
+}
+
+/// What each stage of a pipeline did. The bottleneck is the one that hardly ever waited.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report {
+    /// Items accepted from the source. It waits to receive while as much is in flight as may be.
+    pub source: Stage,
+    /// Items worked on, and times, of all workers together.
+    pub workers: Stage,
+    /// Items delivered.
+    pub sink: Stage,
+}
+
+/// What one stage did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stage {
+    /// Items that went through.
+    pub items: u64,
+    /// Time in the caller's code.
+    pub working: Duration,
+    /// Time waiting for the stage before.
+    pub receiving: Duration,
+    /// Time waiting for the stage after.
+    pub sending: Duration,
+}
+
+/// Why a run failed.
+enum Cause<E> {
+    Error(E),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A result and the position of its item in the input.
+type Done<R, E> = (u64, Result<R, Cause<E>>);
+
+impl Pipeline {
+    /// A pipeline with this many workers, and room for `capacity` items besides those they work on.
+    ///
+    /// With a capacity of 0, an item is read only when a worker is free for it. A few per worker
+    /// keep the workers busy when items take unequally long; more only costs memory, some of it set
+    /// aside at the start.
+    pub fn new(workers: NonZero<usize>, capacity: usize) -> Self {
+        Self {
+            workers,
+            capacity,
+            ordered: true,
+            stop: never(),
+        }
+    }
+
+    /// Passes results to the sink as they are ready.
+    ///
+    /// For when order does not matter. Otherwise the price is head-of-line blocking: one slow item
+    /// holds back all results behind it, and once [`Pipeline::max_in_flight`] items are waiting,
+    /// everything does. After a failure, all earlier results have been delivered in this mode too,
+    /// but so may have been some later ones.
+    pub fn unordered(self) -> Self {
+        Self {
+            ordered: false,
+            ..self
+        }
+    }
+
+    /// Stops taking input when a message arrives on `stop`, or when its last sender is dropped.
+    ///
+    /// What was accepted until then is worked on and delivered, as at the end of the input.
+    pub fn stop_on(self, stop: Receiver<()>) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Returns the most items that are ever in flight, workers plus capacity: read or being read,
+    /// queued, worked on, or held back for their turn. The one in the sink's hands is not among
+    /// them.
+    pub fn max_in_flight(&self) -> usize {
+        self.workers.get().saturating_add(self.capacity)
+    }
+
+    /// Passes the items of `source`, on a thread of its own, through `stage`, on all workers at
+    /// once, to `sink`.
+    ///
+    /// The sink runs on the caller's thread, so that it may use what is not `Send`, and so that one
+    /// thread less is started.
+    ///
+    /// # Errors
+    ///
+    /// The error that is first in input order; one of the source comes after all of its items.
+    ///
+    /// # Panics
+    ///
+    /// With the payload of the source's, a stage's or the sink's panic, after all threads have
+    /// ended; or if the system cannot start a thread.
+    pub fn run<T: Send, R: Send, E: Send>(
+        &self,
+        source: impl IntoIterator<Item = Result<T, E>, IntoIter: Send>,
+        stage: impl Fn(T) -> Result<R, E> + Sync,
+        sink: impl FnMut(R) -> ControlFlow<()>,
+    ) -> Result<Report, E> {
+        let (source, stage) = (source.into_iter(), &stage);
+        let (work, to_do) = bounded(self.capacity);
+        let (results, done) = bounded(self.capacity);
+        // One token for each item in flight: the source puts it in before it takes an item, and the
+        // sink takes it out before it uses the result. This alone bounds all that is between them,
+        // the results that wait for their turn included.
+        let (entered, left) = bounded(self.max_in_flight());
+        let failed = AtomicBool::new(false);
+        let (outcome, report) = thread::scope(|scope| {
+            let spawn_worker = |_| {
+                let (to_do, results, failed) = (to_do.clone(), results.clone(), &failed);
+                scope.spawn(move || work_on(to_do, stage, failed, results))
+            };
+            let workers: Vec<_> = (0..self.workers.get()).map(spawn_worker).collect();
+            // Kept, it would let the source wait for ever once all workers have ended.
+            drop(to_do);
+            let source = scope.spawn(|| produce(source, &self.stop, entered, work, results));
+            let (outcome, sink) = consume(self.ordered, done, left, sink);
+            let report = Report {
+                source: join(source),
+                workers: workers
+                    .into_iter()
+                    .map(join)
+                    .fold(Stage::default(), Stage::plus),
+                sink,
+            };
+            (outcome, report)
+        });
+        match outcome {
+            Ok(()) => Ok(report),
+            Err(Cause::Error(error)) => Err(error),
+            Err(Cause::Panic(payload)) => resume_unwind(payload),
+        }
+    }
+
+    /// The sequential twin of [`Pipeline::run`]: one item after the other, on the caller's thread.
+    ///
+    /// # Errors
+    ///
+    /// The first error.
+    pub fn run_sequential<T, R, E>(
+        &self,
+        source: impl IntoIterator<Item = Result<T, E>>,
+        stage: impl Fn(T) -> Result<R, E>,
+        mut sink: impl FnMut(R) -> ControlFlow<()>,
+    ) -> Result<Report, E> {
+        let mut report = Report::default();
+        let mut source = source.into_iter();
+        let mut clock = Clock::start();
+        while self.stop.try_recv() == Err(TryRecvError::Empty) {
+            let Some(item) = source.next().transpose()? else {
+                break;
+            };
+            report.source.worked(&mut clock);
+            let result = stage(item)?;
+            report.workers.worked(&mut clock);
+            let flow = sink(result);
+            report.sink.worked(&mut clock);
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn produce<T, R, E>(
+    mut source: impl Iterator<Item = Result<T, E>>,
+    stop: &Receiver<()>,
+    entered: Sender<()>,
+    work: Sender<(u64, T)>,
+    results: Sender<Done<R, E>>,
+) -> Stage {
+    let mut stage = Stage::default();
+    let mut clock = Clock::start();
+    for position in 0.. {
+        // The one place with two things to wait for. Biased, so that nothing is accepted after a
+        // stop even if there is room.
+        select_biased! {
+            recv(stop) -> _ => break,
+            send(entered, ()) -> sent => if sent.is_err() { break },
+        }
+        stage.receiving += clock.lap();
+        match caught(|| source.next().transpose()) {
+            Ok(None) => break,
+            Ok(Some(item)) => {
+                stage.worked(&mut clock);
+                if work.send((position, item)).is_err() {
+                    break;
+                }
+                stage.sending += clock.lap();
+            }
+            // To the sink, which sees to it that earlier causes go before.
+            Err(cause) => {
+                let _ = results.send((position, Err(cause)));
+                break;
+            }
+        }
+    }
+    stage
+}
+
+fn work_on<T, R, E>(
+    to_do: Receiver<(u64, T)>,
+    work: &impl Fn(T) -> Result<R, E>,
+    failed: &AtomicBool,
+    results: Sender<Done<R, E>>,
+) -> Stage {
+    let mut stage = Stage::default();
+    let mut clock = Clock::start();
+    // Looked at before an item is taken, never after: the queue is first in, first out, so items
+    // before the failed one are in the hands of workers by now, and may be the first to fail.
+    // Relaxed, because the flag only saves work.
+    while !failed.load(Ordering::Relaxed) {
+        let item = to_do.recv();
+        stage.receiving += clock.lap();
+        let Ok((position, item)) = item else {
+            break;
+        };
+        let result = caught(|| work(item));
+        stage.worked(&mut clock);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        let sent = results.send((position, result));
+        stage.sending += clock.lap();
+        if sent.is_err() {
+            break;
+        }
+    }
+    stage
+}
+
+fn consume<R, E>(
+    ordered: bool,
+    done: Receiver<Done<R, E>>,
+    mut left: Receiver<()>,
+    mut sink: impl FnMut(R) -> ControlFlow<()>,
+) -> (Result<(), Cause<E>>, Stage) {
+    let mut stage = Stage::default();
+    let mut clock = Clock::start();
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    let mut outcome = Ok(());
+    let mut end = u64::MAX; // the position of the failure in `outcome`
+    'run: loop {
+        let result = done.recv();
+        stage.receiving += clock.lap();
+        let Ok((position, result)) = result else {
+            break;
+        };
+        waiting.insert(position, result);
+        while let Some(entry) = waiting.first_entry() {
+            if ordered && *entry.key() != next {
+                break;
+            }
+            next += 1;
+            let (position, result) = entry.remove_entry();
+            match result {
+                Ok(result) if position < end => {
+                    // Makes room for one more item. The token is there: it went in before the item.
+                    let _ = left.try_recv();
+                    let flow = sink(result);
+                    stage.worked(&mut clock);
+                    if flow.is_break() {
+                        break 'run;
+                    }
+                }
+                Err(cause) if position < end => {
+                    (end, outcome) = (position, Err(cause));
+                    // Drops the receiver, so the source ends. What is still in flight is awaited,
+                    // because an earlier item may fail as well.
+                    left = never();
+                }
+                _ => {} // behind the failure
+            }
+        }
+    }
+    (outcome, stage)
+}
+
+/// Runs the caller's code. After a panic nothing looks at what that code left half done, so it may
+/// be asserted to be unwind safe.
+fn caught<X, E>(code: impl FnOnce() -> Result<X, E>) -> Result<X, Cause<E>> {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(result) => result.map_err(Cause::Error),
+        Err(payload) => Err(Cause::Panic(payload)),
+    }
+}
+
+fn join(thread: ScopedJoinHandle<Stage>) -> Stage {
+    // Only the drop of an item can have panicked, all else is caught.
+    thread
+        .join()
+        .unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+impl Stage {
+    fn worked(&mut self, clock: &mut Clock) {
+        self.items += 1;
+        self.working += clock.lap();
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            items: self.items + other.items,
+            working: self.working + other.working,
+            receiving: self.receiving + other.receiving,
+            sending: self.sending + other.sending,
+        }
+    }
+}
+
+/// Time since the last look at it.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.0, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crossbeam_channel::unbounded;
+    use std::ops::ControlFlow::{Break, Continue};
+    use std::sync::atomic::AtomicU64;
+    use std::sync::{Barrier, mpsc};
+
+    /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        let runner = thread::spawn(move || sender.send(body()));
+        match receiver.recv_timeout(Duration::from_secs(20)) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("did not end within 20 s"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                std::panic::resume_unwind(runner.join().expect_err("ended without a result"))
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Mode {
+        Ordered,
+        Unordered,
+        Sequential,
+    }
+    use Mode::{Ordered, Sequential, Unordered};
+
+    impl Mode {
+        fn run<T: Send, R: Send, E: Send>(
+            self,
+            pipeline: &Pipeline,
+            source: impl Iterator<Item = Result<T, E>> + Send,
+            stage: impl Fn(T) -> Result<R, E> + Sync,
+            sink: impl FnMut(R) -> ControlFlow<()>,
+        ) -> Result<Report, E> {
+            match self {
+                Ordered => pipeline.run(source, stage, sink),
+                Unordered => pipeline.clone().unordered().run(source, stage, sink),
+                Sequential => pipeline.run_sequential(source, stage, sink),
+            }
+        }
+    }
+
+    fn pipeline(workers: usize, capacity: usize) -> Pipeline {
+        Pipeline::new(NonZero::new(workers).unwrap(), capacity)
+    }
+
+    /// Every way to run with the bounds at which something changes.
+    fn grid() -> impl Iterator<Item = (Mode, Pipeline)> {
+        [Ordered, Unordered, Sequential]
+            .into_iter()
+            .flat_map(|mode| [1, 2, 8].map(|workers| (mode, workers)))
+            .flat_map(|(mode, workers)| {
+                [0, 1, 64].map(|capacity| (mode, pipeline(workers, capacity)))
+            })
+    }
+
+    fn numbers(numbers: std::ops::Range<u64>) -> impl Iterator<Item = Result<u64, String>> {
+        numbers.map(Ok)
+    }
+
+    #[test]
+    fn every_result_arrives_once_and_in_order_if_asked_for() {
+        within_deadline(|| {
+            for (mode, pipeline) in grid() {
+                for length in [0, 1, 2, 3, 200] {
+                    let mut squares = Vec::new();
+                    let report = mode.run(
+                        &pipeline,
+                        numbers(0..length),
+                        |n| Ok(n * n),
+                        |square| {
+                            squares.push(square);
+                            Continue(())
+                        },
+                    );
+                    if mode == Unordered {
+                        squares.sort_unstable();
+                    }
+                    let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
+                    assert_eq!(squares, expected, "{mode:?} {pipeline:?}");
+                    let report = report.unwrap();
+                    let items = [report.source, report.workers, report.sink].map(|s| s.items);
+                    assert_eq!(items, [length; 3], "{mode:?} {pipeline:?}");
+                }
+            }
+        });
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Failure {
+        SourceError,
+        StageError,
+        SourcePanic,
+        StagePanic,
+        SinkPanic,
+        SinkStop,
+    }
+    use Failure::*;
+
+    /// What a run ends with, and what it delivered. Panics are raised by `resume_unwind`, which
+    /// prints nothing.
+    fn fail(mode: Mode, pipeline: &Pipeline, failure: Failure, at: u64) -> (String, Vec<u64>) {
+        let mut delivered = Vec::new();
+        let here = move |what: Failure, n: u64| what == failure && n == at;
+        let act = move |error: Failure, panic: Failure, n: u64| {
+            if here(panic, n) {
+                resume_unwind(Box::new(format!("{panic:?} at {n}")));
+            }
+            if here(error, n) {
+                return Err(format!("{error:?} at {n}"));
+            }
+            Ok(n)
+        };
+        // Endless, so that only the failure ends it.
+        let source = (0..).map(|n| act(SourceError, SourcePanic, n));
+        let stage = |n| act(StageError, StagePanic, n);
+        let sink = |n| {
+            if here(SinkPanic, n) {
+                resume_unwind(Box::new(format!("{failure:?} at {n}")));
+            }
+            delivered.push(n);
+            if here(SinkStop, n) {
+                return Break(());
+            }
+            Continue(())
+        };
+        let run = AssertUnwindSafe(|| mode.run(pipeline, source, stage, sink));
+        let end = match catch_unwind(run) {
+            Ok(Ok(_)) => "SinkStop".into(),
+            Ok(Err(error)) => error,
+            Err(payload) => *payload.downcast::<String>().unwrap(),
+        };
+        (end, delivered)
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn every_failure_ends_every_pipeline_with_its_cause() {
+        within_deadline(|| {
+            for (mode, pipeline) in grid() {
+                for failure in [
+                    SourceError,
+                    StageError,
+                    SourcePanic,
+                    StagePanic,
+                    SinkPanic,
+                    SinkStop,
+                ] {
+                    for at in [0, 1, 70] {
+                        let (end, mut delivered) = fail(mode, &pipeline, failure, at);
+                        let case = format!("{mode:?} {pipeline:?} {failure:?} {at}");
+                        match failure {
+                            SinkStop => assert_eq!(end, "SinkStop", "{case}"),
+                            _ => assert_eq!(end, format!("{failure:?} at {at}"), "{case}"),
+                        }
+                        // All before the failure is delivered; with order, nothing else is.
+                        let before: Vec<u64> = (0..at + u64::from(failure == SinkStop)).collect();
+                        if mode == Unordered {
+                            if matches!(failure, SinkPanic | SinkStop) {
+                                continue;
+                            }
+                            delivered.sort_unstable();
+                            delivered.truncate(before.len());
+                        }
+                        assert_eq!(delivered, before, "{case}");
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn the_first_cause_in_input_order_wins_even_if_it_comes_last() {
+        // Item 3 fails only when item 4 has: the sender is dropped before or while that fails.
+        for later in [StageError, StagePanic, SourceError, SourcePanic] {
+            for (mode, capacity) in [(Ordered, 0), (Ordered, 64), (Unordered, 0), (Unordered, 64)] {
+                let end = within_deadline(move || {
+                    let (failing, failed) = bounded::<()>(0);
+                    let failing = std::sync::Mutex::new(Some(failing));
+                    let fail = |kind: Failure, is_panic: bool| {
+                        drop(failing.lock().unwrap().take());
+                        if is_panic {
+                            resume_unwind(Box::new(()));
+                        }
+                        Err(format!("{kind:?}"))
+                    };
+                    let source = (0..).map(|n| match later {
+                        SourceError | SourcePanic if n == 4 => fail(later, later == SourcePanic),
+                        _ => Ok(n),
+                    });
+                    let stage = |n| match n {
+                        3 => {
+                            let _ = failed.recv();
+                            Err("item 3".to_string())
+                        }
+                        4 => fail(later, later == StagePanic),
+                        n => Ok(n),
+                    };
+                    let run = mode.run(&pipeline(2, capacity), source, stage, |_| Continue(()));
+                    run.map(|_| ())
+                });
+                assert_eq!(end, Err("item 3".into()), "{mode:?} {capacity} {later:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_in_flight_while_the_first_item_takes_for_ever() {
+        for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
+            let accepted = within_deadline(move || {
+                let pipeline = pipeline(workers, capacity);
+                let bound = pipeline.max_in_flight();
+                let (read, reads) = unbounded();
+                let stage = |n| {
+                    // "For ever" is until nothing else happens.
+                    let reads = (n == 0).then(|| until_quiet(&reads, bound));
+                    Ok::<_, ()>(reads)
+                };
+                let mut accepted = None;
+                let source = (0..).inspect(|_| read.send(()).unwrap()).map(Ok);
+                let run = pipeline.run(source, stage, |reads| {
+                    accepted = reads;
+                    Break(())
+                });
+                run.unwrap();
+                accepted.unwrap()
+            });
+            assert_eq!(accepted, workers + capacity, "{workers} {capacity}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_in_flight_while_the_sink_blocks() {
+        for mode in [Ordered, Unordered] {
+            for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
+                let accepted = within_deadline(move || {
+                    let pipeline = pipeline(workers, capacity);
+                    let (read, reads) = unbounded();
+                    let source = (0..).inspect(|_| read.send(()).unwrap()).map(Ok::<_, ()>);
+                    let mut accepted = 0;
+                    let run = mode.run(&pipeline, source, Ok, |_| {
+                        accepted = until_quiet(&reads, 1 + pipeline.max_in_flight());
+                        Break(())
+                    });
+                    run.unwrap();
+                    accepted
+                });
+                // One is in the sink's hands.
+                let case = format!("{mode:?} {workers} {capacity}");
+                assert_eq!(accepted, 1 + workers + capacity, "{case}");
+            }
+        }
+    }
+
+    /// Counts messages: waits for those expected, then a moment for those that must not come.
+    fn until_quiet(messages: &Receiver<()>, expected: usize) -> usize {
+        let first = messages.iter().take(expected).count();
+        let quiet = || messages.recv_timeout(Duration::from_millis(20)).ok();
+        first + std::iter::from_fn(quiet).count()
+    }
+
+    #[test]
+    fn the_workers_work_at_once_and_results_overtake_each_other_if_they_may() {
+        let delivered = within_deadline(|| {
+            let meeting = Barrier::new(8);
+            let (overtaken, overtake) = bounded::<()>(0);
+            let mut overtaken = Some(overtaken);
+            let mut delivered = Vec::new();
+            let stage = |n| {
+                if n < 8 {
+                    meeting.wait(); // never ends with fewer than 8 workers
+                }
+                if n == 0 {
+                    let _ = overtake.recv(); // never ends if item 20 has to wait for this one
+                }
+                Ok(n)
+            };
+            let run = pipeline(8, 0).unordered().run(numbers(0..30), stage, |n| {
+                delivered.push(n);
+                if n == 20 {
+                    overtaken = None;
+                }
+                Continue(())
+            });
+            run.unwrap();
+            delivered
+        });
+        let position = |n| delivered.iter().position(|&m| m == n);
+        assert!(position(0) > position(20), "{delivered:?}");
+        assert_eq!(delivered.len(), 30);
+    }
+
+    #[test]
+    fn a_failed_item_stops_the_source_within_the_bound() {
+        for (workers, capacity) in [(1, 0), (1, 64), (2, 1), (8, 64)] {
+            let (read, bound) = within_deadline(move || {
+                let pipeline = pipeline(workers, capacity);
+                let read = AtomicU64::new(0);
+                let count = |_: &u64| _ = read.fetch_add(1, Ordering::Relaxed);
+                let source = (0..).inspect(count).map(Ok);
+                let stage = |n| if n == 10 { Err(()) } else { Ok(()) };
+                let run = pipeline.run(source, stage, |()| Continue(()));
+                assert!(run.is_err());
+                (read.into_inner(), pipeline.max_in_flight() as u64)
+            });
+            assert!((11..=10 + bound).contains(&read), "{read} of {bound}");
+        }
+    }
+
+    #[test]
+    fn after_a_failure_no_further_item_is_begun() {
+        for mode in [Ordered, Unordered] {
+            let begun = within_deadline(move || {
+                let begun = AtomicU64::new(0);
+                let (read, reads) = unbounded();
+                let source = (0..).inspect(|_| read.send(()).unwrap()).map(Ok);
+                let stage = |_: u64| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    reads.iter().take(65).count(); // by now the queue is full
+                    Err::<(), ()>(())
+                };
+                let run = mode.run(&pipeline(1, 64), source, stage, |()| Continue(()));
+                assert!(run.is_err());
+                begun.into_inner()
+            });
+            assert_eq!(begun, 1, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn after_a_stop_all_that_was_accepted_is_delivered_or_counted_as_failed() {
+        within_deadline(|| {
+            for (mode, pipeline) in grid() {
+                let (stop, stopped) = bounded::<()>(0);
+                let mut stop = Some(stop);
+                let (mut good, mut bad) = (0, 0);
+                let report = mode.run(
+                    &pipeline.clone().stop_on(stopped),
+                    (0..).map(Ok::<_, ()>), // endless
+                    |n| Ok(if n % 3 == 0 { Err("a multiple") } else { Ok(n) }),
+                    |result| {
+                        match result {
+                            Ok(_) => good += 1,
+                            Err(_) => bad += 1,
+                        }
+                        if good + bad == 50 {
+                            stop = None;
+                        }
+                        Continue(())
+                    },
+                );
+                let accepted = report.unwrap().source.items;
+                assert_eq!(accepted, good + bad, "{mode:?} {pipeline:?}");
+                // When the sink has the 50th, as much as may be is in flight.
+                let most = 50 + pipeline.max_in_flight() as u64;
+                assert!((50..=most).contains(&accepted), "{mode:?} {pipeline:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_stop_by_message_or_before_the_start_is_obeyed() {
+        within_deadline(|| {
+            for (mode, pipeline) in grid() {
+                let (stop, stopped) = bounded(1);
+                stop.send(()).unwrap();
+                let pipeline = pipeline.stop_on(stopped);
+                let report = mode.run(&pipeline, numbers(0..9), Ok, |_| Continue(()));
+                assert_eq!(report.unwrap().source.items, 0, "{mode:?} {pipeline:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_stop_ends_a_source_that_waits_for_room() {
+        let delivered = within_deadline(|| {
+            let (stop, stopped) = bounded::<()>(0);
+            let mut stop = Some(stop);
+            let (read, reads) = unbounded(); // `read` is dropped with the source
+            let source = (0..)
+                .inspect(move |_| read.send(()).unwrap())
+                .map(Ok::<_, ()>);
+            let pipeline = pipeline(2, 1).stop_on(stopped);
+            let report = pipeline.run(source, Ok, |_| {
+                if stop.is_some() {
+                    // One item is here and three are in flight: there is no room, and while this
+                    // waits for the source to end, nobody makes any.
+                    reads.iter().take(4).count();
+                    stop = None;
+                    assert_eq!(reads.iter().count(), 0);
+                }
+                Continue(())
+            });
+            report.unwrap().sink.items
+        });
+        assert_eq!(delivered, 4);
+    }
+
+    #[test]
+    fn the_sink_runs_on_the_callers_thread_and_the_others_on_their_own() {
+        within_deadline(|| {
+            let caller = thread::current().id();
+            let here = || thread::current().id();
+            let source = (0..1).map(|_| Ok::<_, ()>(here()));
+            let stage = |source| Ok((source, here()));
+            let run = pipeline(1, 0).run(source, stage, |(source, worker)| {
+                assert!(source != caller && worker != caller && source != worker);
+                assert_eq!(here(), caller);
+                Continue(())
+            });
+            assert_eq!(run.unwrap().sink.items, 1);
+        });
+    }
+
+    #[test]
+    fn the_report_tells_work_from_waiting() {
+        let moment = Duration::from_millis(20);
+        let report = within_deadline(move || {
+            let slow = |n| {
+                thread::sleep(moment);
+                Ok(n)
+            };
+            pipeline(1, 1)
+                .run(numbers(0..5), slow, |_| Continue(()))
+                .unwrap()
+        });
+        assert!(report.workers.working >= 5 * moment, "{report:?}");
+        assert!(report.sink.receiving >= 2 * moment, "{report:?}");
+        let source_waits = report.source.receiving + report.source.sending;
+        assert!(source_waits >= 2 * moment, "{report:?}");
+        assert_eq!(report.sink.sending, Duration::ZERO);
+    }
+}
