@@ -1,0 +1,108 @@
+//! Probes all endpoints of the command line, prints what comes out, and stops when told to.
+
+use crate::endpoints::{self, Argument, Endpoint};
+use crate::probe::{Prober, Reason};
+use crate::signals;
+use futures::{FutureExt, StreamExt};
+use futures_async::{TaskError, Tasks};
+use std::error::Error;
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+/// Endpoints that `--wait` holds, so that those which wait for their next attempt do not keep
+/// others from their first.
+const WAITING: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(99_999);
+
+/// What probes still get after a signal: enough for a connection around the world, and as much as
+/// someone at a terminal puts up with.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Results written at once, if as many are there.
+const BATCH: usize = 1024;
+
+/// What the command line asks for.
+pub struct Job {
+    pub limit: NonZero<usize>,
+    pub timeout: Duration,
+    pub wait: Option<Duration>,
+    pub arguments: Vec<Argument>,
+}
+
+impl Job {
+    pub async fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        let wait = self.wait.filter(|wait| !wait.is_zero());
+        let deadline = wait.map(|wait| Instant::now() + wait);
+        let prober = Arc::new(Prober::new(self.limit, self.timeout, deadline));
+        let signal = signals::listen()?.shared();
+        let (endpoints, malformed) = endpoints::read(self.arguments)?;
+        let probes = endpoints.map(|endpoint| probe(Arc::clone(&prober), endpoint));
+        let limit = wait.map_or(self.limit, |_| self.limit.max(WAITING));
+        let tasks = Tasks::new(limit, probes).stop_on(signal.clone().map(drop), GRACE);
+
+        let mut batches = tasks.ready_chunks(BATCH);
+        while let Some(batch) = batches.next().await {
+            let lines: String = batch
+                .into_iter()
+                .filter_map(|(_, result)| line(result))
+                .collect();
+            // On another thread, because a reader may be slow; meanwhile the probes go on.
+            match spawn_blocking(move || write(&lines)).await? {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                result => result?,
+            }
+        }
+        let counts = batches.get_ref().counts();
+        let malformed = malformed.load(Ordering::Relaxed);
+        let mut summary = format!("{} of {} open", counts.done, counts.started);
+        for (number, what) in [(counts.cancelled, "cancelled"), (malformed, "malformed")] {
+            if number > 0 {
+                summary += &format!(", {number} {what}");
+            }
+        }
+        if let Some(limit) = prober.lowered_limit() {
+            summary += &format!("; limit lowered to {limit}");
+        }
+        let _ = writeln!(io::stderr(), "futures-async: {summary}");
+        Ok(match signal.now_or_never() {
+            Some(Ok(code)) => code.into(),
+            _ => u8::from(counts.done < counts.started || malformed > 0).into(),
+        })
+    }
+}
+
+async fn probe(
+    prober: Arc<Prober>,
+    endpoint: Endpoint,
+) -> Result<(Endpoint, Duration), (Endpoint, Reason)> {
+    match prober.probe(&endpoint).await {
+        Ok(latency) => Ok((endpoint, latency)),
+        Err(reason) => Err((endpoint, reason)),
+    }
+}
+
+/// Returns nothing for a probe that was cancelled: nothing is known.
+fn line(result: Result<(Endpoint, Duration), TaskError<(Endpoint, Reason)>>) -> Option<String> {
+    match result {
+        Ok((endpoint, latency)) => {
+            let milliseconds = latency.as_secs_f64() * 1000.0;
+            Some(format!("{endpoint} open {milliseconds:.1} ms\n"))
+        }
+        Err(TaskError::Failed((endpoint, reason))) => Some(format!("{endpoint} {reason}\n")),
+        Err(TaskError::Panicked(_) | TaskError::Cancelled) => None,
+    }
+}
+
+/// Unlike `print` of the other commands, tells whether the reader has left.
+fn write(lines: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(lines.as_bytes())?;
+    stdout.flush()
+}

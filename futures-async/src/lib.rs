@@ -1,0 +1,1006 @@
+//! Thousands of waits on one thread: futures run as tasks with a limit, retried, stopped
+//! gracefully.
+//!
+//! | need | use | built on |
+//! |---|---|---|
+//! | many futures, at most N at once | [`Tasks`] | tokio: tasks run on its scheduler |
+//! | another try after a failure | [`retry`] | tokio: time comes from its clock |
+//! | the first success of a few futures | [`first_ok`] | futures alone: runs on any executor |
+//! | streams, joins, channels | `futures` | itself |
+//! | sockets, signals, threads that may block | `tokio` | itself |
+//!
+//! # When to use it
+//!
+//! When most of the time is spent waiting for others: per wait, a task costs 0.4 µs and about a
+//! kilobyte, a thread 50 µs and a stack. It runs on runtimes of one thread and of many.
+//!
+//! # When not to use it
+//!
+//! - To compute: use rayon, or scoped threads. What does not await lets nothing else run on its
+//!   thread; a little of it belongs in `tokio::task::spawn_blocking`, which cannot be cancelled.
+//! - For a dozen blocking calls: as many threads are simpler.
+//!
+//! # The `buffer_unordered` trap
+//!
+//! `stream.buffer_unordered(n)` polls its futures only while the *stream* is polled. While the body
+//! of a `while let Some(x) = stream.next().await` loop awaits something else, all n stand still:
+//! their timeouts pass unseen, their peers give up, and if the body waits for something that one of
+//! them holds, it waits for ever. [`Tasks`] spawns them, so they go on by themselves; only new ones
+//! wait for the loop to come back. Futures that are merely polled are right where nothing else is
+//! awaited meanwhile, as in [`first_ok`].
+//!
+//! # How it ends
+//!
+//! An error or panic of one future is that one's result, and the others go on. Dropping anything
+//! here cancels what it started. Cancelled means dropped where it awaits: what must not be
+//! lost has to be kept outside of the future.
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, Stream, StreamExt};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::num::NonZero;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+
+/// Runs the futures of a stream as tasks, at most `limit` at a time: a stream of their results, in
+/// order of completion, each with the position of its future.
+///
+/// Nothing is taken from the source, spawned or polled beyond the limit. A result counts until it
+/// is taken, so a slow consumer holds the source back and no more than `limit` results wait in
+/// memory. Dropping it cancels all tasks.
+///
+/// # Panics
+///
+/// When polled outside of a tokio runtime.
+///
+/// # Examples
+///
+/// ```
+/// use futures::stream;
+/// use futures_async::Tasks;
+/// use std::num::NonZero;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let texts = stream::iter(["1", "x", "3"].map(|text| async move { text.parse::<i32>() }));
+/// let results = Tasks::new(NonZero::<usize>::MIN, texts).in_order().await;
+/// assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
+/// # });
+/// ```
+pub struct Tasks<S, T, E> {
+    /// Gone once it has ended or nothing new may start.
+    source: Option<S>,
+    limit: NonZero<usize>,
+    running: JoinSet<Result<T, E>>,
+    positions: HashMap<Id, usize>,
+    stop: Option<BoxFuture<'static, ()>>,
+    grace: Duration,
+    grace_left: Option<Pin<Box<Sleep>>>,
+    counts: Counts,
+}
+
+/// What became of the tasks. Once the stream has ended, `started == done + failed + cancelled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Futures taken from the source and spawned.
+    pub started: usize,
+    /// Results that were `Ok`.
+    pub done: usize,
+    /// Results that were `Err`, and panics.
+    pub failed: usize,
+    /// Tasks that were still running when the grace period ended.
+    pub cancelled: usize,
+}
+
+/// Why a task has no value.
+#[derive(Debug)]
+pub enum TaskError<E> {
+    /// The future's own error.
+    Failed(E),
+    /// The future panicked; `into_panic` gives the payload.
+    Panicked(JoinError),
+    /// The task was cancelled, after a grace period or because the runtime shuts down.
+    Cancelled,
+}
+
+impl<S, F, T, E> Tasks<S, T, E>
+where
+    S: Stream<Item = F> + Unpin,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// Makes the stream; nothing runs before it is polled.
+    pub fn new(limit: NonZero<usize>, source: S) -> Self {
+        Tasks {
+            source: Some(source),
+            limit,
+            running: JoinSet::new(),
+            positions: HashMap::new(),
+            stop: None,
+            grace: Duration::ZERO,
+            grace_left: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Once `stop` is ready, nothing new starts; what still runs `grace` later is cancelled. Both
+    /// are noticed when the stream is polled.
+    pub fn stop_on(
+        mut self,
+        stop: impl Future<Output = ()> + Send + 'static,
+        grace: Duration,
+    ) -> Self {
+        self.stop = Some(Box::pin(stop));
+        self.grace = grace;
+        self
+    }
+
+    /// Returns the counts so far; those of results once they are taken.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Collects the results of all futures that were started, in order of their positions.
+    pub async fn in_order(self) -> Vec<Result<T, TaskError<E>>> {
+        in_order(self.collect().await)
+    }
+
+    /// Fails fast: at the first error to come, cancels the other tasks, waits until they are gone,
+    /// and returns the error with the position of its future. Else, returns the values in order.
+    pub async fn try_in_order(mut self) -> Result<Vec<T>, (usize, TaskError<E>)> {
+        let mut values = Vec::new();
+        while let Some((position, result)) = self.next().await {
+            match result {
+                Ok(value) => values.push((position, value)),
+                Err(error) => {
+                    // `drop` would cancel them too, but not wait.
+                    self.running.shutdown().await;
+                    return Err((position, error));
+                }
+            }
+        }
+        Ok(in_order(values))
+    }
+
+    fn start(&mut self, context: &mut Context) {
+        while self.running.len() < self.limit.get() {
+            let Some(source) = &mut self.source else {
+                return;
+            };
+            match source.poll_next_unpin(context) {
+                Poll::Ready(Some(future)) => {
+                    let id = self.running.spawn(future).id();
+                    self.positions.insert(id, self.counts.started);
+                    self.counts.started += 1;
+                }
+                Poll::Ready(None) => self.source = None,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn finish(&mut self, joined: Result<(Id, Result<T, E>), JoinError>) -> Finished<T, E> {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, result.map_err(TaskError::Failed)),
+            Err(error) if error.is_panic() => (error.id(), Err(TaskError::Panicked(error))),
+            Err(error) => (error.id(), Err(TaskError::Cancelled)),
+        };
+        match result {
+            Ok(_) => self.counts.done += 1,
+            Err(TaskError::Cancelled) => self.counts.cancelled += 1,
+            Err(_) => self.counts.failed += 1,
+        }
+        // There always is one: `start` has put it there.
+        let position = self.positions.remove(&id).unwrap_or_default();
+        (position, result)
+    }
+}
+
+/// A position and the result of the future there.
+type Finished<T, E> = (usize, Result<T, TaskError<E>>);
+
+impl<S, F, T, E> Stream for Tasks<S, T, E>
+where
+    S: Stream<Item = F> + Unpin,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    type Item = Finished<T, E>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Self::Item>> {
+        let tasks = self.get_mut();
+        // First, so that a source which is always ready cannot outrun the stop.
+        if is_ready(&mut tasks.stop, context) {
+            tasks.source = None;
+            tasks.grace_left = Some(Box::pin(sleep(tasks.grace)));
+        }
+        if is_ready(&mut tasks.grace_left, context) {
+            tasks.running.abort_all();
+        }
+        tasks.start(context);
+        match ready!(tasks.running.poll_join_next_with_id(context)) {
+            Some(joined) => Poll::Ready(Some(tasks.finish(joined))),
+            None if tasks.source.is_none() => Poll::Ready(None),
+            None => Poll::Pending, // the source will wake us
+        }
+    }
+}
+
+/// Polls a future that is still there, and removes it once it is ready.
+fn is_ready<F: Future + Unpin>(future: &mut Option<F>, context: &mut Context) -> bool {
+    let ready = future
+        .as_mut()
+        .is_some_and(|future| Pin::new(future).poll(context).is_ready());
+    if ready {
+        *future = None;
+    }
+    ready
+}
+
+fn in_order<T>(mut results: Vec<(usize, T)>) -> Vec<T> {
+    results.sort_unstable_by_key(|&(position, _)| position);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+impl<E: fmt::Display> fmt::Display for TaskError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            TaskError::Failed(error) => write!(f, "{error}"),
+            TaskError::Panicked(error) => write!(f, "{error}"),
+            TaskError::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for TaskError<E> {}
+
+/// When to try again: exponential backoff with full jitter.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// The longest delay after the first attempt; doubles from attempt to attempt.
+    pub base: Duration,
+    /// The longest delay after any attempt, jitter included.
+    pub cap: Duration,
+    /// How often to try, the first time included.
+    pub attempts: NonZero<u32>,
+    /// After this long an attempt is cancelled, and counts as a transient failure.
+    pub attempt_timeout: Duration,
+    /// When to give up, whatever is under way. A point in time, which no attempt moves.
+    pub deadline: Instant,
+}
+
+impl Retry {
+    /// Returns the delay after attempt `attempt`, counted from 0: random, from zero to
+    /// `base * 2^attempt` or `cap`, whichever is less.
+    ///
+    /// The whole range, so that clients which failed together do not come back together.
+    pub fn delay(&self, attempt: u32, random: &mut Random) -> Duration {
+        // In nanoseconds, 64 bits last for 584 years.
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let factor = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX);
+        let longest = nanoseconds(self.base).saturating_mul(factor);
+        Duration::from_nanos(random.up_to(longest.min(nanoseconds(self.cap))))
+    }
+}
+
+/// Random numbers for [`Retry`], the same for the same seed: Steele, Lea and Flood's SplitMix64.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// Returns a number from 0 to `max`, both included.
+    fn up_to(&mut self, max: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^= bits >> 31;
+        ((u128::from(bits) * (u128::from(max) + 1)) >> 64) as u64
+    }
+}
+
+/// Why one attempt failed, and so whether there is a point in another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AttemptError<E> {
+    /// May go away: refused, overloaded.
+    Transient(E),
+    /// Will not go away: no such user.
+    Permanent(E),
+}
+
+/// Why there was no further attempt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reason {
+    /// The last error was permanent.
+    Permanent,
+    /// All attempts are used up.
+    Attempts,
+    /// The deadline has passed, or would before the next attempt.
+    Deadline,
+}
+
+/// The end of [`retry`] without success.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GaveUp<E> {
+    /// Why it ended.
+    pub reason: Reason,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The error of the last attempt that ended; `None` if it timed out, or none ended.
+    pub last: Option<E>,
+}
+
+impl<E: fmt::Display> fmt::Display for GaveUp<E> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let reason = match self.reason {
+            Reason::Permanent => "permanent error",
+            Reason::Attempts => "no attempts left",
+            Reason::Deadline => "no time left",
+        };
+        write!(f, "gave up after attempt {}, {reason}", self.attempts)?;
+        match &self.last {
+            Some(error) => write!(f, ": {error}"),
+            None => f.write_str(": timed out"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for GaveUp<E> {}
+
+/// Calls `operation` until it succeeds, or there is a [`Reason`] to give up.
+///
+/// # Panics
+///
+/// When polled outside of a tokio runtime with time enabled.
+///
+/// # Examples
+///
+/// ```
+/// use futures_async::{AttemptError, Random, Retry, retry};
+/// use std::{num::NonZero, time::Duration};
+/// use tokio::time::Instant;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let policy = Retry {
+///     base: Duration::from_millis(1),
+///     cap: Duration::from_secs(1),
+///     attempts: NonZero::new(5).unwrap(),
+///     attempt_timeout: Duration::from_secs(3),
+///     deadline: Instant::now() + Duration::from_secs(10),
+/// };
+/// let (mut random, mut failures) = (Random(7), ["busy", "busy"].into_iter());
+/// let answer = retry(&policy, &mut random, || {
+///     let failure = failures.next();
+///     async move { failure.map_or(Ok(42), |error| Err(AttemptError::Transient(error))) }
+/// });
+/// assert_eq!(answer.await, Ok(42));
+/// # });
+/// ```
+pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
+    policy: &Retry,
+    random: &mut Random,
+    mut operation: impl FnMut() -> F,
+) -> Result<T, GaveUp<E>> {
+    let (mut attempts, mut last) = (0, None);
+    let reason = loop {
+        attempts += 1;
+        let attempt = timeout(policy.attempt_timeout, operation());
+        match timeout_at(policy.deadline, attempt).await {
+            Ok(Ok(Ok(value))) => return Ok(value),
+            Ok(Ok(Err(AttemptError::Transient(error)))) => last = Some(error),
+            Ok(Ok(Err(AttemptError::Permanent(error)))) => {
+                last = Some(error);
+                break Reason::Permanent;
+            }
+            Ok(Err(_)) => last = None,
+            Err(_) => break Reason::Deadline,
+        }
+        if attempts == policy.attempts.get() {
+            break Reason::Attempts;
+        }
+        let delay = policy.delay(attempts - 1, random);
+        if delay >= policy.deadline.duration_since(Instant::now()) {
+            break Reason::Deadline; // at once: the time left is of no use
+        }
+        sleep(delay).await;
+    };
+    Err(GaveUp {
+        reason,
+        attempts,
+        last,
+    })
+}
+
+/// Returns the first success and cancels the other futures; if there is none, all errors in the
+/// order they came.
+///
+/// Needs no runtime: the futures are polled together, by whatever polls this one.
+///
+/// # Examples
+///
+/// ```
+/// use futures_async::first_ok;
+/// use std::future::ready;
+///
+/// let answers = [ready(Err("no")), ready(Ok(2))];
+/// assert_eq!(futures::executor::block_on(first_ok(answers)), Ok(2));
+/// ```
+pub async fn first_ok<T, E, F: Future<Output = Result<T, E>>>(
+    futures: impl IntoIterator<Item = F>,
+) -> Result<T, Vec<E>> {
+    let mut running: FuturesUnordered<F> = futures.into_iter().collect();
+    let mut errors = Vec::new();
+    while let Some(result) = running.next().await {
+        match result {
+            Ok(value) => return Ok(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    Err(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use futures::executor::block_on;
+    use futures::stream;
+    use std::convert::Infallible;
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use tokio::task::{spawn_blocking, yield_now};
+
+    /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        let runner = thread::spawn(move || sender.send(body()));
+        match receiver.recv_timeout(Duration::from_secs(20)) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("did not end within 20 s"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                std::panic::resume_unwind(runner.join().expect_err("ended without a result"))
+            }
+        }
+    }
+
+    fn limit(limit: usize) -> NonZero<usize> {
+        NonZero::new(limit).unwrap()
+    }
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// Counts who is inside, and how many there were at most.
+    #[derive(Clone, Default)]
+    struct Gauge(Arc<[AtomicUsize; 2]>);
+
+    struct Inside(Gauge);
+
+    impl Gauge {
+        fn enter(&self) -> Inside {
+            let inside = 1 + self.0[0].fetch_add(1, Ordering::Relaxed); // tests have one thread
+            self.0[1].fetch_max(inside, Ordering::Relaxed);
+            Inside(self.clone())
+        }
+
+        fn inside(&self) -> usize {
+            self.0[0].load(Ordering::Relaxed)
+        }
+
+        fn peak(&self) -> usize {
+            self.0[1].load(Ordering::Relaxed)
+        }
+    }
+
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            self.0.0[0].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The `n`-th future ends after `times[n]` milliseconds, with that time.
+    fn waits(
+        times: &[u64],
+    ) -> impl Stream<Item = impl Future<Output = Result<u64, Infallible>> + use<>> + Unpin + use<>
+    {
+        stream::iter(times.to_vec()).map(|time| async move {
+            sleep(ms(time)).await;
+            Ok(time)
+        })
+    }
+
+    fn values<T, E: fmt::Debug>(results: Vec<Result<T, TaskError<E>>>) -> Vec<T> {
+        results.into_iter().map(|result| result.unwrap()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn results_come_in_order_of_completion_and_return_in_order_of_input() {
+        let times = [30, 10, 20];
+        let completed: Vec<_> = Tasks::new(limit(3), waits(&times)).collect().await;
+        let positions: Vec<_> = completed.iter().map(|(position, _)| *position).collect();
+        assert_eq!(positions, [1, 2, 0]);
+        for n in [1, 2, 3, 100] {
+            let results = Tasks::new(limit(n), waits(&times)).in_order().await;
+            assert_eq!(values(results), times, "limit {n}");
+            let results = Tasks::new(limit(n), waits(&times)).try_in_order().await;
+            assert_eq!(results.unwrap(), times, "limit {n}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_futures_give_no_results() {
+        assert!(Tasks::new(limit(1), waits(&[])).in_order().await.is_empty());
+        assert!(
+            Tasks::new(limit(1), waits(&[]))
+                .try_in_order()
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let mut tasks = Tasks::new(limit(1), waits(&[]));
+        assert!(tasks.next().await.is_none());
+        assert!(tasks.next().await.is_none(), "polled again after its end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_is_reached_and_never_exceeded() {
+        for n in [1, 2, 7, 99, 100, 101] {
+            let (taken, running) = (Gauge::default(), Gauge::default());
+            let source = stream::iter(0..100).map(|time| {
+                // From the moment it is taken from the source, a future counts.
+                let (inside, running) = (taken.enter(), running.clone());
+                async move {
+                    let _inside = (inside, running.enter());
+                    sleep(ms(1 + time % 7)).await;
+                    Ok::<_, Infallible>(())
+                }
+            });
+            assert_eq!(Tasks::new(limit(n), source).in_order().await.len(), 100);
+            assert_eq!((taken.peak(), running.peak()), (n.min(100), n.min(100)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn results_that_are_not_taken_hold_the_source_back() {
+        let taken = AtomicUsize::new(0);
+        let source = waits(&[1; 10]).inspect(|_| {
+            taken.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut tasks = Tasks::new(limit(3), source);
+        for results in 0..8 {
+            tasks.next().await.unwrap().1.unwrap();
+            sleep(ms(1000)).await; // all that run are done by then
+            assert_eq!(taken.load(Ordering::Relaxed), 3 + results);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_may_wait_too() {
+        let source = stream::unfold(0, |n| async move {
+            sleep(ms(10)).await;
+            (n < 3).then_some((async move { Ok::<_, Infallible>(n) }, n + 1))
+        });
+        let results = Tasks::new(limit(2), Box::pin(source)).in_order().await;
+        assert_eq!(values(results), [0, 1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[cfg(panic = "unwind")]
+    async fn errors_and_panics_leave_the_other_results() {
+        for at in 0..3 {
+            let source = stream::iter(0..3).map(|n| async move {
+                sleep(ms(n)).await;
+                if n == at {
+                    panic!("number {n}")
+                }
+                if n == (at + 1) % 3 { Err(n) } else { Ok(n) }
+            });
+            let mut tasks = Tasks::new(limit(2), source);
+            let mut results: Vec<_> = tasks.by_ref().collect().await;
+            results.sort_by_key(|(position, _)| *position);
+            for (n, result) in results {
+                match (n as u64 + 3 - at) % 3 {
+                    0 => {
+                        let Err(TaskError::Panicked(error)) = result else {
+                            panic!("{result:?}")
+                        };
+                        let payload = error.into_panic().downcast::<String>().unwrap();
+                        assert_eq!(*payload, format!("number {at}"));
+                    }
+                    1 => assert!(
+                        matches!(result, Err(TaskError::Failed(error)) if error == n as u64)
+                    ),
+                    _ => assert_eq!(result.unwrap(), n as u64),
+                }
+            }
+            let counts = Counts {
+                started: 3,
+                done: 1,
+                failed: 2,
+                cancelled: 0,
+            };
+            assert_eq!(tasks.counts(), counts);
+        }
+    }
+
+    #[test]
+    fn failing_fast_returns_when_the_other_tasks_are_gone() {
+        within_deadline(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (inside, started) = (Gauge::default(), Arc::new(AtomicUsize::new(0)));
+                let source = stream::iter(0..100).map(|n| {
+                    let (inside, started) = (inside.clone(), Arc::clone(&started));
+                    async move {
+                        let _inside = inside.enter();
+                        started.fetch_add(1, Ordering::Relaxed);
+                        if n == 4 { Err("no") } else { pending().await }
+                    }
+                });
+                let result: Result<Vec<()>, _> = Tasks::new(limit(10), source).try_in_order().await;
+                assert_eq!(inside.inside(), 0);
+                assert_eq!(started.load(Ordering::Relaxed), 10);
+                assert!(
+                    matches!(result, Err((4, TaskError::Failed("no")))),
+                    "{result:?}"
+                );
+            });
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropping_it_cancels_everything() {
+        let inside = Gauge::default();
+        let source = stream::iter(0..10).map(|n| {
+            let inside = inside.clone();
+            async move {
+                let _inside = inside.enter();
+                if n > 0 {
+                    pending().await
+                } else {
+                    Ok::<_, Infallible>(())
+                }
+            }
+        });
+        let mut tasks = Tasks::new(limit(5), source);
+        tasks.next().await.unwrap().1.unwrap();
+        assert_eq!(inside.inside(), 4);
+        drop(tasks);
+        sleep(ms(1)).await; // the scheduler drops cancelled tasks when it gets round to them
+        assert_eq!(inside.inside(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_go_on_while_the_loop_body_waits_and_buffered_futures_stand_still() {
+        async fn ends<F: Future<Output = Duration>>(
+            results: impl Stream<Item = F>,
+        ) -> Vec<Duration> {
+            let mut results = std::pin::pin!(results);
+            let mut ends = Vec::new();
+            while let Some(end) = results.next().await {
+                ends.push(end.await);
+                sleep(ms(1000)).await;
+            }
+            ends
+        }
+        let start = Instant::now();
+        let source = move || {
+            waits(&[10, 20]).map(move |wait| async move { wait.await.map(|_| start.elapsed()) })
+        };
+        let spawned = Tasks::new(limit(2), source()).map(|(_, end)| ready(end.unwrap()));
+        assert_eq!(ends(spawned).await, [ms(10), ms(20)]);
+        let start = Instant::now();
+        let source =
+            waits(&[10, 20]).map(move |wait| async move { wait.await.map(|_| start.elapsed()) });
+        let buffered = source.buffer_unordered(2).map(|end| ready(end.unwrap()));
+        assert_eq!(ends(buffered).await, [ms(10), ms(1010)]);
+    }
+
+    /// Stops after 100 ms, with 50 ms of grace; each of the `times` is a future's.
+    async fn stopped(n: usize, times: &[u64]) -> (Vec<bool>, Counts, Duration) {
+        let start = Instant::now();
+        let mut tasks = Tasks::new(limit(n), waits(times)).stop_on(sleep(ms(100)), ms(50));
+        let mut results: Vec<_> = tasks.by_ref().collect().await;
+        results.sort_by_key(|(position, _)| *position);
+        let is_cancelled = |(_, result)| matches!(result, Err(TaskError::Cancelled));
+        (
+            results.into_iter().map(is_cancelled).collect(),
+            tasks.counts(),
+            start.elapsed(),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_starts_nothing_new_grants_grace_and_then_cancels() {
+        let (cancelled, counts, elapsed) = stopped(3, &[60, 120, 1000, 80, 0, 0]).await;
+        assert_eq!(cancelled, [false, false, true, false]);
+        assert_eq!(
+            counts,
+            Counts {
+                started: 4,
+                done: 3,
+                failed: 0,
+                cancelled: 1
+            }
+        );
+        assert_eq!(elapsed, ms(150));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_does_not_wait_longer_than_needed() {
+        assert_eq!(
+            stopped(3, &[10, 20]).await.2,
+            ms(20),
+            "all done before the stop"
+        );
+        assert_eq!(
+            stopped(1, &[110, 1]).await.2,
+            ms(110),
+            "all done within the grace period"
+        );
+        assert_eq!(stopped(3, &[]).await.2, ms(0), "nothing to do");
+        let (cancelled, _, elapsed) = stopped(3, &[1000, 1000]).await;
+        assert_eq!(
+            (cancelled, elapsed),
+            (vec![true, true], ms(150)),
+            "source ended before the stop"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_a_source_that_is_always_ready_or_never() {
+        let endless = stream::iter(0..1000).map(|n| ready(Ok::<_, Infallible>(n)));
+        let tasks = Tasks::new(limit(2), endless).stop_on(yield_now(), ms(0));
+        assert!((1..1000).contains(&tasks.in_order().await.len()));
+        let never = stream::pending::<std::future::Ready<Result<(), Infallible>>>();
+        let tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
+        let results = timeout(ms(1000), tasks.in_order()).await;
+        assert!(results.unwrap().is_empty());
+        let tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
+        assert!(tasks.in_order().await.is_empty());
+    }
+
+    fn policy(attempts: u32) -> Retry {
+        Retry {
+            base: ms(100),
+            cap: ms(1000),
+            attempts: NonZero::new(attempts).unwrap(),
+            attempt_timeout: ms(500),
+            deadline: Instant::now() + ms(10_000),
+        }
+    }
+
+    #[tokio::test]
+    async fn delays_are_capped_spread_out_and_never_overflow() {
+        let (policy, mut random) = (policy(1), Random(1));
+        for (attempt, longest) in [
+            (0, 100),
+            (1, 200),
+            (3, 800),
+            (4, 1000),
+            (63, 1000),
+            (64, 1000),
+            (u32::MAX, 1000),
+        ] {
+            let delays: Vec<_> = (0..1000)
+                .map(|_| policy.delay(attempt, &mut random))
+                .collect();
+            assert!(
+                delays.iter().all(|delay| *delay <= ms(longest)),
+                "attempt {attempt}"
+            );
+            for quarter in 0..4 {
+                let range = ms(longest) * quarter / 4..ms(longest) * (quarter + 1) / 4;
+                let hits = delays.iter().filter(|delay| range.contains(delay)).count();
+                assert!(
+                    (150..350).contains(&hits),
+                    "attempt {attempt}, quarter {quarter}: {hits}"
+                );
+            }
+        }
+        let extreme = |base, cap| Retry {
+            base,
+            cap,
+            ..policy.clone()
+        };
+        for attempt in [0, 1, 63, 64, u32::MAX] {
+            let zero = extreme(Duration::ZERO, Duration::MAX).delay(attempt, &mut random);
+            assert_eq!(zero, Duration::ZERO);
+            extreme(Duration::MAX, Duration::MAX).delay(attempt, &mut random);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_seed_gives_the_same_delays() {
+        let delays = |seed| {
+            let (policy, mut random) = (policy(1), Random(seed));
+            let delays: Vec<_> = (0..5)
+                .map(|n| policy.delay(n, &mut random).as_nanos())
+                .collect();
+            delays
+        };
+        assert_eq!(delays(7), delays(7));
+        assert_ne!(delays(7), delays(8));
+        // SplitMix64's published first numbers for this seed, scaled.
+        let mut random = Random(1_234_567);
+        assert_eq!(random.up_to(u64::MAX), 6_457_827_717_110_365_317);
+        assert_eq!(random.up_to(u64::MAX), 3_203_168_211_198_807_973);
+    }
+
+    /// Retries an operation that takes `times[n]` milliseconds the `n`-th time, and then fails.
+    async fn failing(
+        policy: &Retry,
+        times: &[u64],
+        error: fn(usize) -> AttemptError<usize>,
+    ) -> (GaveUp<usize>, Duration) {
+        let (start, mut attempt) = (Instant::now(), 0);
+        let operation = || {
+            let (number, time) = (attempt, times[attempt % times.len()]);
+            attempt += 1;
+            async move {
+                sleep(ms(time)).await;
+                Err::<(), _>(error(number))
+            }
+        };
+        let result = retry(policy, &mut Random(1), operation).await;
+        (result.unwrap_err(), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_spaced_by_the_delays_and_counted() {
+        for attempts in [1, 2, 5] {
+            let policy = policy(attempts);
+            let mut random = Random(1);
+            let delays: Duration = (0..attempts - 1)
+                .map(|n| policy.delay(n, &mut random))
+                .sum();
+            let (gave_up, elapsed) = failing(&policy, &[0], AttemptError::Transient).await;
+            let last = Some(attempts as usize - 1);
+            assert_eq!(
+                gave_up,
+                GaveUp {
+                    reason: Reason::Attempts,
+                    attempts,
+                    last
+                }
+            );
+            // The timer counts in milliseconds, and rounds up.
+            let rounding = ms(u64::from(attempts));
+            assert!(
+                elapsed >= delays && elapsed <= delays + 2 * rounding,
+                "{elapsed:?} {delays:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permanent_error_is_tried_once() {
+        let (gave_up, elapsed) = failing(&policy(5), &[0], AttemptError::Permanent).await;
+        assert_eq!(
+            gave_up,
+            GaveUp {
+                reason: Reason::Permanent,
+                attempts: 1,
+                last: Some(0)
+            }
+        );
+        assert_eq!(elapsed, ms(0));
+        assert_eq!(
+            gave_up.to_string(),
+            "gave up after attempt 1, permanent error: 0"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_times_out_is_tried_again() {
+        let (gave_up, elapsed) = failing(&policy(1), &[501], AttemptError::Transient).await;
+        assert_eq!(
+            gave_up,
+            GaveUp {
+                reason: Reason::Attempts,
+                attempts: 1,
+                last: None
+            }
+        );
+        assert_eq!(elapsed, ms(500));
+        let (gave_up, _) = failing(&policy(2), &[1, 501], AttemptError::Transient).await;
+        assert_eq!(gave_up.last, None, "the first error is not the last");
+        let (gave_up, _) = failing(&policy(2), &[501, 1], AttemptError::Transient).await;
+        assert_eq!(
+            gave_up,
+            GaveUp {
+                reason: Reason::Attempts,
+                attempts: 2,
+                last: Some(1)
+            }
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_stays_where_it_is_however_busy_the_attempts() {
+        let policy = Retry {
+            attempt_timeout: Duration::MAX,
+            ..policy(u32::MAX)
+        };
+        for times in [&[1][..], &[400, 30], &[3000], &[20_000]] {
+            let policy = Retry {
+                deadline: Instant::now() + ms(10_000),
+                ..policy.clone()
+            };
+            let (gave_up, elapsed) = failing(&policy, times, AttemptError::Transient).await;
+            assert_eq!(gave_up.reason, Reason::Deadline);
+            assert!(elapsed <= ms(10_000) && elapsed >= ms(9_000), "{elapsed:?}");
+        }
+        // The second time there is nothing left.
+        let start = Instant::now();
+        tokio::time::advance(ms(20_000)).await;
+        let (gave_up, _) = failing(&policy, &[1], AttemptError::Transient).await;
+        assert_eq!(
+            gave_up,
+            GaveUp {
+                reason: Reason::Deadline,
+                attempts: 1,
+                last: None
+            }
+        );
+        assert_eq!(start.elapsed(), ms(20_000));
+    }
+
+    #[test]
+    fn the_first_success_wins_on_any_executor() {
+        let (sender, receiver) = futures::channel::oneshot::channel();
+        let one = async { receiver.await.map_err(|_| "dropped") };
+        let two = async {
+            sender
+                .send(2)
+                .map(|()| 0)
+                .map_err(|_| "unsent")
+                .and(Err("sent"))
+        };
+        let both: [BoxFuture<_>; 2] = [Box::pin(one), Box::pin(two)];
+        assert_eq!(block_on(first_ok(both)), Ok(2));
+        assert_eq!(
+            block_on(first_ok([ready(Err::<(), _>(1)), ready(Err(2))])),
+            Err(vec![1, 2])
+        );
+        assert_eq!(
+            block_on(first_ok(Vec::<std::future::Ready<Result<(), ()>>>::new())),
+            Err(vec![])
+        );
+    }
+
+    #[test]
+    fn a_heart_on_the_only_worker_beats_on_while_another_thread_computes() {
+        within_deadline(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (beat, beats) = mpsc::channel();
+                let heart = tokio::spawn(async move {
+                    while beat.send(()).is_ok() {
+                        yield_now().await;
+                    }
+                });
+                // A computation that takes a hundred heartbeats. On the worker it would take for
+                // ever: nothing else runs there until it returns.
+                let compute = move || (0..100).filter(|_| beats.recv().is_ok()).count();
+                assert_eq!(spawn_blocking(compute).await.unwrap(), 100);
+                heart.await.unwrap();
+            });
+        });
+    }
+}

@@ -1,0 +1,136 @@
+//! Probes TCP endpoints, thousands at a time; without arguments, shows 100 requests at once.
+
+mod demo;
+mod endpoints;
+mod job;
+mod probe;
+mod signals;
+
+use endpoints::Argument;
+use job::Job;
+use lexopt::prelude::*;
+use std::error::Error;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::Builder;
+
+const HELP: &str = "\
+Probes TCP endpoints, thousands at a time. Without arguments, shows 100 requests at once.
+
+Usage: futures-async [--limit N] [--timeout SECONDS] [--wait SECONDS] [HOST:PORT|-]...
+
+Prints a line for each endpoint as it is known: `open` and how long the connection took, or why it
+is not open. HOST is a name, an IPv4 address, or an IPv6 address in brackets; - reads endpoints
+from standard input, one a line. Exits with 0 if all are open, else with 1.
+
+Options:
+      --limit N          probes at a time [default: 1000]
+      --timeout SECONDS  for each attempt, finding the address included [default: 3]
+      --wait SECONDS     keep trying those that are not open until all are or the time is over
+  -h, --help             print this help
+  -V, --version          print the version
+";
+
+/// Below 1,024, the number of descriptors that a process usually gets.
+const DEFAULT_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999);
+
+/// Time for a first packet to get lost, which systems send again after one second.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    let (error, code) = match Command::parse() {
+        Ok(command) => match command.run() {
+            Ok(code) => return code,
+            Err(error) => (error.to_string(), 1),
+        },
+        Err(error) => (format!("{error}\nTry 'futures-async --help'."), 2),
+    };
+    // Not `eprintln!`, which panics when standard error is closed.
+    let _ = writeln!(io::stderr(), "futures-async: {error}");
+    ExitCode::from(code)
+}
+
+enum Command {
+    Print(String),
+    Demo,
+    Probe(Job),
+}
+
+impl Command {
+    fn parse() -> Result<Self, lexopt::Error> {
+        let mut job = Job {
+            limit: DEFAULT_LIMIT,
+            timeout: DEFAULT_TIMEOUT,
+            wait: None,
+            arguments: Vec::new(),
+        };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("limit") => {
+                    let value = parser.value()?;
+                    let limit = value.to_str().and_then(|text| text.parse().ok());
+                    let problem = || format!("--limit: {value:?} is not a number of probes");
+                    job.limit = limit.ok_or_else(problem)?;
+                }
+                Long("timeout") => job.timeout = seconds("--timeout", &parser.value()?)?,
+                Long("wait") => job.wait = Some(seconds("--wait", &parser.value()?)?),
+                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
+                Short('V') | Long("version") => {
+                    return Ok(Command::Print(format!(
+                        "futures-async {}\n",
+                        env!("CARGO_PKG_VERSION")
+                    )));
+                }
+                Value(value) if value == "-" => job.arguments.push(Argument::StandardInput),
+                Value(value) => {
+                    let text = value.to_string_lossy();
+                    let endpoint = text.parse().map_err(|error| format!("{text:?} {error}"))?;
+                    job.arguments.push(Argument::Endpoint(endpoint));
+                }
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        Ok(if job.arguments.is_empty() {
+            Command::Demo
+        } else {
+            Command::Probe(job)
+        })
+    }
+
+    fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let code = match self {
+            Command::Print(text) => print(&text).map(|()| ExitCode::SUCCESS)?,
+            Command::Demo => print(&runtime.block_on(demo::demo())?).map(|()| ExitCode::SUCCESS)?,
+            Command::Probe(job) => runtime.block_on(job.run())?,
+        };
+        // Not `drop`, which would wait for names that are still being looked up.
+        runtime.shutdown_background();
+        Ok(code)
+    }
+}
+
+fn seconds(option: &str, value: &OsStr) -> Result<Duration, String> {
+    let number = value.to_str().and_then(|text| text.parse::<f64>().ok());
+    // Up to some thirty years: what is added to the clock must not overflow it.
+    match number {
+        Some(number) if (0.0..=1e9).contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => Err(format!("{option}: {value:?} is not a number of seconds")),
+    }
+}
+
+/// Writes the whole output; a reader that has left, as `head` does, is no error.
+fn print(output: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(output.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,216 @@
+//! Connects to endpoints, within the number of descriptors that there are.
+
+use crate::endpoints::Endpoint;
+use futures_async::{AttemptError, Random, Retry, first_ok, retry};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+
+/// The longest delay before the second attempt of `--wait`: a service may be just about to start.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+
+/// The longest delay before any. No service is noticed later than that; nor does `--wait` end
+/// earlier by more, for want of time for another attempt.
+const LONGEST_DELAY: Duration = Duration::from_millis(500);
+
+/// EMFILE (this process has too many files open) and ENFILE (all processes have), which std's
+/// `ErrorKind` does not tell apart from other errors.
+#[cfg(unix)]
+const TOO_MANY_FILES: &[i32] = &[24, 23];
+/// WSAEMFILE.
+#[cfg(not(unix))]
+const TOO_MANY_FILES: &[i32] = &[10024];
+
+/// Why an endpoint is not open.
+#[derive(Debug)]
+pub enum Reason {
+    Refused,
+    TimedOut,
+    Unresolved,
+    TooManyFiles,
+    Other(io::Error),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Reason::Refused => f.write_str("refused"),
+            Reason::TimedOut => f.write_str("timed out"),
+            Reason::Unresolved => f.write_str("unresolved name"),
+            Reason::TooManyFiles => f.write_str("too many open files"),
+            Reason::Other(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        let code = error.raw_os_error();
+        match error.kind() {
+            _ if code.is_some_and(|code| TOO_MANY_FILES.contains(&code)) => Reason::TooManyFiles,
+            io::ErrorKind::ConnectionRefused => Reason::Refused,
+            io::ErrorKind::TimedOut => Reason::TimedOut,
+            _ => Reason::Other(error),
+        }
+    }
+}
+
+/// Probes endpoints, with at most so many descriptors as there are.
+pub struct Prober {
+    timeout: Duration,
+    /// Until when to try again; without it, each endpoint is tried once.
+    deadline: Option<Instant>,
+    /// One permit per probe under way. The others wait: for their next attempt, or for a
+    /// descriptor.
+    permits: Semaphore,
+    limit: usize,
+    lowered_by: AtomicUsize,
+}
+
+impl Prober {
+    pub fn new(limit: NonZero<usize>, timeout: Duration, deadline: Option<Instant>) -> Self {
+        let limit = limit.get().min(Semaphore::MAX_PERMITS);
+        Prober {
+            timeout,
+            deadline,
+            permits: Semaphore::new(limit),
+            limit,
+            lowered_by: AtomicUsize::new(0),
+        }
+    }
+
+    /// Returns the limit that is left, if it had to be lowered.
+    pub fn lowered_limit(&self) -> Option<usize> {
+        match self.lowered_by.load(Ordering::Relaxed) {
+            0 => None,
+            lowered_by => Some(self.limit.saturating_sub(lowered_by).max(1)),
+        }
+    }
+
+    /// Returns how long the connection took.
+    pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
+        let Some(deadline) = self.deadline else {
+            return self.attempt(endpoint).await;
+        };
+        let policy = Retry {
+            base: FIRST_DELAY,
+            cap: LONGEST_DELAY,
+            attempts: NonZero::<u32>::MAX,
+            // `attempt` has a timeout of its own, because waiting for a permit must not count.
+            attempt_timeout: Duration::MAX,
+            deadline,
+        };
+        // std's hasher is seeded at random: neither processes nor endpoints keep in step.
+        let mut random = Random(RandomState::new().hash_one(endpoint.as_str()));
+        let attempt = || async {
+            self.attempt(endpoint)
+                .await
+                .map_err(AttemptError::Transient)
+        };
+        let result = retry(&policy, &mut random, attempt).await;
+        result.map_err(|gave_up| gave_up.last.unwrap_or(Reason::TimedOut))
+    }
+
+    /// Connects once; again only if there was no descriptor. Each time that happens a permit goes,
+    /// so that soon there are as many as descriptors, and the endpoint queues up for one of the
+    /// rest.
+    async fn attempt(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
+        loop {
+            let permit = self.permits.acquire().await;
+            let lowered_by = self.lowered_by.load(Ordering::Relaxed);
+            let connection = timeout(self.timeout, connect(endpoint)).await;
+            match connection.unwrap_or(Err(Reason::TimedOut)) {
+                Err(Reason::TooManyFiles) if self.lower_limit() => {
+                    permit.into_iter().for_each(SemaphorePermit::forget);
+                }
+                // It may have failed for the same lack, which has ended by now.
+                Err(Reason::Unresolved)
+                    if lowered_by != self.lowered_by.load(Ordering::Relaxed) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Takes back all permits that nobody holds, and the caller's, unless it is the last.
+    fn lower_limit(&self) -> bool {
+        let unused = self.permits.forget_permits(self.limit);
+        // Relaxed, because it is nothing but a count.
+        let before = self.lowered_by.fetch_add(unused + 1, Ordering::Relaxed);
+        if before == 0 {
+            let message =
+                "futures-async: too many open files; lowering the limit and trying again\n";
+            let _ = io::stderr().write_all(message.as_bytes());
+        }
+        before + unused + 1 < self.limit
+    }
+}
+
+/// Tries all addresses of a name at once, so that one which does not answer holds up no other.
+async fn connect(endpoint: &Endpoint) -> Result<Duration, Reason> {
+    let addresses = look_up(endpoint).await?;
+    let errors = match first_ok(addresses.map(connect_to)).await {
+        Ok(latency) => return Ok(latency),
+        Err(errors) => errors,
+    };
+    // Lack of descriptors says nothing about the endpoint, so no other error may hide it.
+    let by_weight = |reason: &Reason| matches!(reason, Reason::TooManyFiles);
+    Err(errors
+        .into_iter()
+        .max_by_key(by_weight)
+        .unwrap_or(Reason::Unresolved))
+}
+
+/// Addresses are parsed on the spot; only names go to a thread that may block.
+async fn look_up(endpoint: &Endpoint) -> Result<impl Iterator<Item = SocketAddr>, Reason> {
+    match lookup_host(endpoint.as_str()).await {
+        Ok(addresses) => Ok(addresses),
+        // Resolvers do not say that they had no descriptor; a socket does.
+        Err(_) => match TcpSocket::new_v4().map_err(Reason::from) {
+            Err(Reason::TooManyFiles) => Err(Reason::TooManyFiles),
+            _ => Err(Reason::Unresolved),
+        },
+    }
+}
+
+async fn connect_to(address: SocketAddr) -> Result<Duration, Reason> {
+    let start = Instant::now();
+    let stream = TcpStream::connect(address).await?;
+    let latency = start.elapsed();
+    if stream.local_addr()? == address {
+        // The system picked the very port that we try as our own, and connected us to ourselves.
+        return Err(Reason::Refused);
+    }
+    // Close with a reset: there is nothing to deliver, and a normal close keeps the local port busy
+    // for a minute, which some 28,000 probes of one address would use up. It is an optimisation.
+    let _ = stream.set_zero_linger();
+    Ok(latency)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A full queue of connections, which nobody accepts, makes Linux drop further ones.
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_does_not_answer_times_out() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        let queue: Vec<_> = (0..10_000).map_while(|_| connect().ok()).collect();
+        assert!(queue.len() < 10_000);
+        let (start, seconds) = (Instant::now(), Duration::from_secs(7));
+        let prober = Prober::new(NonZero::<usize>::MIN, seconds, None);
+        let reason = prober.probe(&address.to_string().parse().unwrap()).await;
+        assert_eq!(reason.unwrap_err().to_string(), "timed out");
+        assert_eq!(start.elapsed(), seconds);
+    }
+}
