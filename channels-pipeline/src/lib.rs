@@ -34,7 +34,7 @@
 //! - Normally, when the source has no more items and the sink has taken all results.
 //! - On request, see [`Pipeline::stop_on`], or when the sink returns [`ControlFlow::Break`].
 //! - With the error, or the panic, that is first in input order. Everything before it is delivered,
-//!   and, in order, nothing after it. The others finish the item in hand and stop.
+//!   and, unless unordered, nothing after it. The others finish the item in hand and stop.
 //!
 //! To go on after a failed item, make the failure a value: let the stage return `Ok(Err(...))`.
 //!
