@@ -354,6 +354,8 @@ mod tests {
             let one = Counter::new();
             on_threads(threads, || (0..1000).for_each(|_| one.add(3)));
             assert_eq!(one.get(), threads as u64 * 3000);
+            assert_eq!(one.drain(), threads as u64 * 3000);
+            assert_eq!(one.get(), 0);
             for shards in [1, 2, 3, 8, 64] {
                 let many = sharded(shards);
                 on_threads(threads, || (0..1000).for_each(|_| many.add(3)));
