@@ -37,6 +37,7 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Malformed {
     NoHost,
+    Space,
     NoPort,
     Port,
     Brackets,
@@ -48,6 +49,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Malformed::NoHost => "has no host",
+            Malformed::Space => "has a host with a space or control character",
             Malformed::NoPort => "has no port",
             Malformed::Port => "has no port from 1 to 65535",
             Malformed::Brackets => "needs brackets around the IPv6 address",
@@ -70,8 +72,11 @@ impl FromStr for Endpoint {
         if !is_number || port.parse::<NonZero<u16>>().is_err() {
             return Err(Malformed::Port);
         }
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if host.is_empty() {
             return Err(Malformed::NoHost);
+        }
+        if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(Malformed::Space);
         }
         if host.starts_with('[') {
             text.parse::<SocketAddrV6>().map_err(|_| Malformed::Ipv6)?;

@@ -3,17 +3,20 @@
 use crate::endpoints::{self, Argument, Endpoint};
 use crate::probe::{Prober, Reason};
 use crate::signals;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
 use futures_async::{TaskError, Tasks};
 use std::error::Error;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
-use tokio::task::spawn_blocking;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Endpoints that `--wait` holds, so that those which wait for their next attempt do not keep
 /// others from their first.
@@ -51,12 +54,14 @@ impl Job {
                 .into_iter()
                 .filter_map(|(_, result)| line(result))
                 .collect();
-            // On another thread, because a reader may be slow; meanwhile the probes go on.
-            match spawn_blocking(move || write(&lines)).await? {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // A reader that takes nothing must not keep a signal from ending the program.
+            let given_up = pin!(signal.clone().then(|_| sleep(GRACE)));
+            match select(pin!(write(lines)), given_up).await {
+                Either::Left((Err(error), _)) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return Ok(ExitCode::SUCCESS);
                 }
-                result => result?,
+                Either::Left((result, _)) => result?,
+                Either::Right(_) => break,
             }
         }
         let counts = batches.get_ref().counts();
@@ -101,8 +106,18 @@ fn line(result: Result<(Endpoint, Duration), TaskError<(Endpoint, Reason)>>) -> 
 }
 
 /// Unlike `print` of the other commands, tells whether the reader has left.
-fn write(lines: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(lines.as_bytes())?;
-    stdout.flush()
+///
+/// On a thread of its own, because a reader may be slow, and the threads of `spawn_blocking` may all
+/// be busy looking up names.
+async fn write(lines: String) -> io::Result<()> {
+    let (sender, written) = oneshot::channel();
+    let write = move || {
+        let mut stdout = io::stdout().lock();
+        let result = stdout
+            .write_all(lines.as_bytes())
+            .and_then(|()| stdout.flush());
+        let _ = sender.send(result); // fails if nobody waits for it any more
+    };
+    thread::Builder::new().name("writer".into()).spawn(write)?;
+    written.await.map_err(io::Error::other)?
 }

@@ -35,7 +35,7 @@
 //! here cancels what it started. Cancelled means dropped where it awaits: what must not be
 //! lost has to be kept outside of the future.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Fuse, FutureExt};
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
 use std::collections::HashMap;
 use std::fmt;
@@ -45,7 +45,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Runs the futures of a stream as tasks, at most `limit` at a time: a stream of their results, in
 /// order of completion, each with the position of its future.
@@ -77,9 +77,10 @@ pub struct Tasks<S, T, E> {
     limit: NonZero<usize>,
     running: JoinSet<Result<T, E>>,
     positions: HashMap<Id, usize>,
-    stop: Option<BoxFuture<'static, ()>>,
-    grace: Duration,
-    grace_left: Option<Pin<Box<Sleep>>>,
+    /// First the stop, then the end of the grace period.
+    stop: Fuse<BoxFuture<'static, ()>>,
+    /// Taken by the stop.
+    grace: Option<Duration>,
     counts: Counts,
 }
 
@@ -121,9 +122,8 @@ where
             limit,
             running: JoinSet::new(),
             positions: HashMap::new(),
-            stop: None,
-            grace: Duration::ZERO,
-            grace_left: None,
+            stop: Fuse::terminated(),
+            grace: None,
             counts: Counts::default(),
         }
     }
@@ -135,8 +135,8 @@ where
         stop: impl Future<Output = ()> + Send + 'static,
         grace: Duration,
     ) -> Self {
-        self.stop = Some(Box::pin(stop));
-        self.grace = grace;
+        self.stop = stop.boxed().fuse();
+        self.grace = Some(grace);
         self
     }
 
@@ -151,7 +151,8 @@ where
     }
 
     /// Fails fast: at the first error to come, cancels the other tasks, waits until they are gone,
-    /// and returns the error with the position of its future. Else, returns the values in order.
+    /// and returns the error with the position of its future. Otherwise, returns the values of all
+    /// futures that were started, in order; after a stop, these need not be all there are.
     pub async fn try_in_order(mut self) -> Result<Vec<T>, (usize, TaskError<E>)> {
         let mut values = Vec::new();
         while let Some((position, result)) = self.next().await {
@@ -215,13 +216,15 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Self::Item>> {
         let tasks = self.get_mut();
-        // First, so that a source which is always ready cannot outrun the stop.
-        if is_ready(&mut tasks.stop, context) {
-            tasks.source = None;
-            tasks.grace_left = Some(Box::pin(sleep(tasks.grace)));
-        }
-        if is_ready(&mut tasks.grace_left, context) {
-            tasks.running.abort_all();
+        // First, so that a source which is always ready outruns the stop by the limit at most.
+        while tasks.stop.poll_unpin(context).is_ready() {
+            match tasks.grace.take() {
+                Some(grace) => {
+                    tasks.source = None;
+                    tasks.stop = sleep(grace).boxed().fuse();
+                }
+                None => tasks.running.abort_all(),
+            }
         }
         tasks.start(context);
         match ready!(tasks.running.poll_join_next_with_id(context)) {
@@ -230,17 +233,6 @@ where
             None => Poll::Pending, // the source will wake us
         }
     }
-}
-
-/// Polls a future that is still there, and removes it once it is ready.
-fn is_ready<F: Future + Unpin>(future: &mut Option<F>, context: &mut Context) -> bool {
-    let ready = future
-        .as_mut()
-        .is_some_and(|future| Pin::new(future).poll(context).is_ready());
-    if ready {
-        *future = None;
-    }
-    ready
 }
 
 fn in_order<T>(mut results: Vec<(usize, T)>) -> Vec<T> {
@@ -273,6 +265,8 @@ pub struct Retry {
     pub attempt_timeout: Duration,
     /// When to give up, whatever is under way. A point in time, which no attempt moves.
     pub deadline: Instant,
+    /// Picks the delays: the same for the same seed, so that each client needs its own.
+    pub seed: u64,
 }
 
 impl Retry {
@@ -280,29 +274,23 @@ impl Retry {
     /// `base * 2^attempt` or `cap`, whichever is less.
     ///
     /// The whole range, so that clients which failed together do not come back together.
-    pub fn delay(&self, attempt: u32, random: &mut Random) -> Duration {
+    pub fn delay(&self, attempt: u32) -> Duration {
         // In nanoseconds, 64 bits last for 584 years.
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let factor = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX);
         let longest = nanoseconds(self.base).saturating_mul(factor);
-        Duration::from_nanos(random.up_to(longest.min(nanoseconds(self.cap))))
+        let longest = longest.min(nanoseconds(self.cap));
+        let random = u128::from(split_mix_64(self.seed, attempt));
+        Duration::from_nanos(((random * (u128::from(longest) + 1)) >> 64) as u64)
     }
 }
 
-/// Random numbers for [`Retry`], the same for the same seed: Steele, Lea and Flood's SplitMix64.
-#[derive(Clone, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// Returns a number from 0 to `max`, both included.
-    fn up_to(&mut self, max: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        ((u128::from(bits) * (u128::from(max) + 1)) >> 64) as u64
-    }
+/// The `n`-th random number of Steele, Lea and Flood's SplitMix64.
+fn split_mix_64(seed: u64, n: u32) -> u64 {
+    let mut bits = seed.wrapping_add((u64::from(n) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 /// Why one attempt failed, and so whether there is a point in another.
@@ -321,7 +309,7 @@ pub enum Reason {
     Permanent,
     /// All attempts are used up.
     Attempts,
-    /// The deadline has passed, or would before the next attempt.
+    /// The deadline has passed.
     Deadline,
 }
 
@@ -362,7 +350,7 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for GaveUp<E> {}
 /// # Examples
 ///
 /// ```
-/// use futures_async::{AttemptError, Random, Retry, retry};
+/// use futures_async::{AttemptError, Retry, retry};
 /// use std::{num::NonZero, time::Duration};
 /// use tokio::time::Instant;
 ///
@@ -373,9 +361,10 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for GaveUp<E> {}
 ///     attempts: NonZero::new(5).unwrap(),
 ///     attempt_timeout: Duration::from_secs(3),
 ///     deadline: Instant::now() + Duration::from_secs(10),
+///     seed: 7,
 /// };
-/// let (mut random, mut failures) = (Random(7), ["busy", "busy"].into_iter());
-/// let answer = retry(&policy, &mut random, || {
+/// let mut failures = ["busy", "busy"].into_iter();
+/// let answer = retry(&policy, || {
 ///     let failure = failures.next();
 ///     async move { failure.map_or(Ok(42), |error| Err(AttemptError::Transient(error))) }
 /// });
@@ -384,7 +373,6 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for GaveUp<E> {}
 /// ```
 pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
     policy: &Retry,
-    random: &mut Random,
     mut operation: impl FnMut() -> F,
 ) -> Result<T, GaveUp<E>> {
     let (mut attempts, mut last) = (0, None);
@@ -404,11 +392,12 @@ pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
         if attempts == policy.attempts.get() {
             break Reason::Attempts;
         }
-        let delay = policy.delay(attempts - 1, random);
-        if delay >= policy.deadline.duration_since(Instant::now()) {
-            break Reason::Deadline; // at once: the time left is of no use
+        let left = policy.deadline.duration_since(Instant::now());
+        if left.is_zero() {
+            break Reason::Deadline;
         }
-        sleep(delay).await;
+        // Half of it at most, so that there is time for another attempt.
+        sleep(policy.delay(attempts - 1).min(left / 2)).await;
     };
     Err(GaveUp {
         reason,
@@ -420,7 +409,8 @@ pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
 /// Returns the first success and cancels the other futures; if there is none, all errors in the
 /// order they came.
 ///
-/// Needs no runtime: the futures are polled together, by whatever polls this one.
+/// Needs no runtime: the futures are polled together, by whatever polls this one. (Of several
+/// errors, `futures::future::select_ok` keeps the last one only, and it panics without futures.)
 ///
 /// # Examples
 ///
@@ -623,6 +613,7 @@ mod tests {
                     _ => assert_eq!(result.unwrap(), n as u64),
                 }
             }
+            assert!(tasks.positions.is_empty());
             let counts = Counts {
                 started: 3,
                 done: 1,
@@ -780,12 +771,13 @@ mod tests {
             attempts: NonZero::new(attempts).unwrap(),
             attempt_timeout: ms(500),
             deadline: Instant::now() + ms(10_000),
+            seed: 1,
         }
     }
 
     #[tokio::test]
     async fn delays_are_capped_spread_out_and_never_overflow() {
-        let (policy, mut random) = (policy(1), Random(1));
+        let policy = policy(1);
         for (attempt, longest) in [
             (0, 100),
             (1, 200),
@@ -796,7 +788,13 @@ mod tests {
             (u32::MAX, 1000),
         ] {
             let delays: Vec<_> = (0..1000)
-                .map(|_| policy.delay(attempt, &mut random))
+                .map(|seed| {
+                    Retry {
+                        seed,
+                        ..policy.clone()
+                    }
+                    .delay(attempt)
+                })
                 .collect();
             assert!(
                 delays.iter().all(|delay| *delay <= ms(longest)),
@@ -817,27 +815,19 @@ mod tests {
             ..policy.clone()
         };
         for attempt in [0, 1, 63, 64, u32::MAX] {
-            let zero = extreme(Duration::ZERO, Duration::MAX).delay(attempt, &mut random);
+            let zero = extreme(Duration::ZERO, Duration::MAX).delay(attempt);
             assert_eq!(zero, Duration::ZERO);
-            extreme(Duration::MAX, Duration::MAX).delay(attempt, &mut random);
+            extreme(Duration::MAX, Duration::MAX).delay(attempt);
         }
     }
 
     #[tokio::test]
     async fn the_same_seed_gives_the_same_delays() {
-        let delays = |seed| {
-            let (policy, mut random) = (policy(1), Random(seed));
-            let delays: Vec<_> = (0..5)
-                .map(|n| policy.delay(n, &mut random).as_nanos())
-                .collect();
-            delays
-        };
+        let delays = |seed| [0, 1, 2].map(|n| Retry { seed, ..policy(1) }.delay(n));
         assert_eq!(delays(7), delays(7));
         assert_ne!(delays(7), delays(8));
-        // SplitMix64's published first numbers for this seed, scaled.
-        let mut random = Random(1_234_567);
-        assert_eq!(random.up_to(u64::MAX), 6_457_827_717_110_365_317);
-        assert_eq!(random.up_to(u64::MAX), 3_203_168_211_198_807_973);
+        assert_eq!(split_mix_64(1_234_567, 0), 6_457_827_717_110_365_317);
+        assert_eq!(split_mix_64(1_234_567, 1), 3_203_168_211_198_807_973);
     }
 
     /// Retries an operation that takes `times[n]` milliseconds the `n`-th time, and then fails.
@@ -855,7 +845,7 @@ mod tests {
                 Err::<(), _>(error(number))
             }
         };
-        let result = retry(policy, &mut Random(1), operation).await;
+        let result = retry(policy, operation).await;
         (result.unwrap_err(), start.elapsed())
     }
 
@@ -863,10 +853,7 @@ mod tests {
     async fn attempts_are_spaced_by_the_delays_and_counted() {
         for attempts in [1, 2, 5] {
             let policy = policy(attempts);
-            let mut random = Random(1);
-            let delays: Duration = (0..attempts - 1)
-                .map(|n| policy.delay(n, &mut random))
-                .sum();
+            let delays: Duration = (0..attempts - 1).map(|n| policy.delay(n)).sum();
             let (gave_up, elapsed) = failing(&policy, &[0], AttemptError::Transient).await;
             let last = Some(attempts as usize - 1);
             assert_eq!(

@@ -1,7 +1,7 @@
 //! Connects to endpoints, within the number of descriptors that there are.
 
 use crate::endpoints::Endpoint;
-use futures_async::{AttemptError, Random, Retry, first_ok, retry};
+use futures_async::{AttemptError, Retry, first_ok, retry};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -16,8 +16,7 @@ use tokio::time::{Instant, timeout};
 /// The longest delay before the second attempt of `--wait`: a service may be just about to start.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// The longest delay before any. No service is noticed later than that; nor does `--wait` end
-/// earlier by more, for want of time for another attempt.
+/// The longest delay before any: no service is noticed later than that.
 const LONGEST_DELAY: Duration = Duration::from_millis(500);
 
 /// EMFILE (this process has too many files open) and ENFILE (all processes have), which std's
@@ -106,15 +105,15 @@ impl Prober {
             // `attempt` has a timeout of its own, because waiting for a permit must not count.
             attempt_timeout: Duration::MAX,
             deadline,
+            // std's hasher is seeded at random: neither processes nor endpoints keep in step.
+            seed: RandomState::new().hash_one(endpoint.as_str()),
         };
-        // std's hasher is seeded at random: neither processes nor endpoints keep in step.
-        let mut random = Random(RandomState::new().hash_one(endpoint.as_str()));
         let attempt = || async {
             self.attempt(endpoint)
                 .await
                 .map_err(AttemptError::Transient)
         };
-        let result = retry(&policy, &mut random, attempt).await;
+        let result = retry(&policy, attempt).await;
         result.map_err(|gave_up| gave_up.last.unwrap_or(Reason::TimedOut))
     }
 
@@ -122,17 +121,16 @@ impl Prober {
     /// so that soon there are as many as descriptors, and the endpoint queues up for one of the
     /// rest.
     async fn attempt(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
+        let mut is_confirmed = false;
         loop {
             let permit = self.permits.acquire().await;
-            let lowered_by = self.lowered_by.load(Ordering::Relaxed);
             let connection = timeout(self.timeout, connect(endpoint)).await;
             match connection.unwrap_or(Err(Reason::TimedOut)) {
                 Err(Reason::TooManyFiles) if self.lower_limit() => {
                     permit.into_iter().for_each(SemaphorePermit::forget);
                 }
-                // It may have failed for the same lack, which has ended by now.
-                Err(Reason::Unresolved)
-                    if lowered_by != self.lowered_by.load(Ordering::Relaxed) => {}
+                // It may have failed for the same lack, of which resolvers do not tell.
+                Err(Reason::Unresolved) if !is_confirmed => is_confirmed = true,
                 result => return result,
             }
         }
@@ -183,7 +181,11 @@ async fn connect_to(address: SocketAddr) -> Result<Duration, Reason> {
     let start = Instant::now();
     let stream = TcpStream::connect(address).await?;
     let latency = start.elapsed();
-    if stream.local_addr()? == address {
+    // Not `== address`: that may be 0.0.0.0.
+    if stream
+        .local_addr()
+        .is_ok_and(|local| stream.peer_addr().is_ok_and(|peer| peer == local))
+    {
         // The system picked the very port that we try as our own, and connected us to ourselves.
         return Err(Reason::Refused);
     }
