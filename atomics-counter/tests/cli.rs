@@ -6,9 +6,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn atomics_counter(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_atomics-counter"));
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(args).current_dir(folder());
     command
 }
 
@@ -215,7 +222,7 @@ fn the_readme_shows_what_its_commands_print() {
         [ $# -eq 0 ] || shift
         "$PROGRAM" "$@"
     }"#;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let folder = folder().join("readme");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let readme = include_str!("../README.md");

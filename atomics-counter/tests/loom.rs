@@ -16,7 +16,7 @@ use std::num::NonZero;
 #[allow(dead_code)]
 #[path = "../src/lib.rs"]
 mod atomics_counter;
-use atomics_counter::{Counter, ShardedCounter};
+use atomics_counter::{Counter, Number, ShardedCounter};
 
 fn counter(start: u64) -> Arc<Counter> {
     let counter = Counter::default();
@@ -70,6 +70,22 @@ fn additions_to_owned_and_shared_shards_are_all_there_after_join() {
         owner.join().unwrap();
         many.add_as(1, 10_000); // the number of an ended thread
         assert_eq!(many.get(), 11_111);
+    });
+}
+
+#[test]
+fn a_number_may_pass_from_thread_to_thread() {
+    model(|| {
+        let many = two_shards();
+        let add = |many: &ShardedCounter| {
+            let number = Number::take();
+            many.add_as(number.0, 1);
+            number.0
+        };
+        let others = [spawn(&many, add), spawn(&many, add)];
+        let numbers = others.map(|other| other.join().unwrap());
+        assert!(numbers.iter().all(|&number| number < 2), "{numbers:?}");
+        assert_eq!(many.get(), 2, "lost an update");
     });
 }
 

@@ -96,3 +96,31 @@ impl<I: Iterator<Item = Input>> Iterator for Blocks<I> {
         Some(block.map_err(|error| Error { input: name, error }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crossbeam_channel::unbounded;
+    use std::io::Cursor;
+
+    #[test]
+    fn a_buffer_that_came_back_is_read_into_again() {
+        let (recycle, recycled) = unbounded();
+        let input = Input {
+            name: "text".into(),
+            reader: Ok(Box::new(Cursor::new("one two three four"))),
+        };
+        let mut blocks = Blocks::new([input].into_iter(), 8, recycled);
+        let first = blocks.next().unwrap().unwrap();
+        assert_eq!(first, b"one two ");
+        let buffer = first.as_ptr();
+        recycle.send(first).unwrap();
+        let second = blocks.next().unwrap().unwrap();
+        assert_eq!(
+            (second.as_slice(), second.as_ptr()),
+            (&b"three "[..], buffer)
+        );
+    }
+}

@@ -6,40 +6,36 @@
 //!      └──────────────── in flight ──────────┘
 //! ```
 //!
-//! Results reach the sink in input order or, with [`Pipeline::unordered`], as they are ready.
-//!
 //! # When to use it
 //!
-//! When items arrive over time (from files, sockets, another program), each takes some work, and
-//! memory must stay bounded whatever the speed of either end. An item should be a batch, a block of
-//! a file and not a line: handing one over costs some 0.5 µs, and pays from about 2 µs of work.
+//! When items arrive over time and memory must stay bounded whatever the speed of either end. An
+//! item should be a batch, a block of a file and not a line: handing one over costs some 0.5 µs,
+//! and pays from about 2 µs of work.
 //!
 //! # When not to use it
 //!
-//! - Everything is in memory already: rayon splits a slice with less overhead and no threads of
-//!   its own.
-//! - One producer and one consumer: `std::sync::mpsc` will do. crossbeam is here because its
-//!   receivers can be cloned, so that workers share a queue, and for `select!`, which waits for
-//!   whichever of several channels is ready first: the source waits for room and for a stop.
+//! - Everything is in memory already: rayon splits a slice with less overhead.
+//! - One producer and one consumer: `std::sync::mpsc` will do. crossbeam is here because workers
+//!   share a queue by cloning its receiver, and for `select!`: the source waits for room or a stop.
 //! - The work is waiting, for thousands of things at once: use async.
 //!
 //! # How it ends
 //!
 //! Every sender and receiver is moved into the one thread that uses it, and none is kept. So when a
-//! thread ends, for whatever reason, its neighbours notice: `recv` fails once all senders are gone
-//! and the queue is empty, which is the end of the stream; `send` fails once all receivers are
-//! gone, which means that nobody wants more. Neither is an error. A spare sender kept anywhere,
-//! even unused, would let the sink wait for ever, and a spare receiver the source.
+//! thread ends, its neighbours notice: `recv` fails once all senders are gone and the queue is
+//! empty, which is the end of the stream; `send` fails once all receivers are gone: nobody wants
+//! more. Neither is an error. A spare sender, even unused, would let the sink wait for ever, and a
+//! spare receiver the source.
 //!
 //! - Normally, when the source has no more items and the sink has taken all results.
-//! - On request, see [`Pipeline::stop_on`], or when the sink returns [`ControlFlow::Break`].
+//! - On request, see [`Pipeline::stop_on`], or when the sink returns [`ControlFlow::Break`]; what
+//!   fails after that is not reported.
 //! - With the error, or the panic, that is first in input order. Everything before it is delivered,
-//!   and, unless unordered, nothing after it. The others finish the item in hand and stop.
+//!   and, unless unordered, nothing after it. The others finish the item in hand and stop. A panic
+//!   of the sink ends the run at once: unordered, whatever has failed before it in the input.
 //!
-//! To go on after a failed item, make the failure a value: let the stage return `Ok(Err(...))`.
-//!
-//! Nothing can interrupt a source, stage or sink that never returns; the functions here wait for
-//! it.
+//! To go on after a failed item, let the stage return `Ok(Err(...))`. Nothing can interrupt a
+//! source, stage or sink that never returns.
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, select_biased};
 use std::any::Any;
@@ -48,7 +44,7 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ScopedJoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many workers there are, how much may wait, and what stops it.
@@ -60,7 +56,7 @@ use std::time::{Duration, Instant};
 /// use std::num::NonZero;
 /// use std::ops::ControlFlow;
 ///
-/// let lines = ["1", "2", "x", "4"]; // in earnest, batches of lines
+/// let lines = ["1", "2", "x", "4"]; // in real use, batches of lines
 /// let mut doubled = Vec::new();
 /// let result = Pipeline::new(NonZero::<usize>::MIN, 8).run(
 ///     lines.map(Ok),
@@ -70,7 +66,7 @@ use std::time::{Duration, Instant};
 ///         ControlFlow::Continue(())
 ///     },
 /// );
-/// assert!(result.is_err(), "x is no number");
+/// assert!(result.is_err(), "x is not a number");
 /// assert_eq!(doubled, [2, 4]);
 /// ```
 #[derive(Clone, Debug)]
@@ -84,11 +80,11 @@ pub struct Pipeline {
 /// What each stage of a pipeline did. The bottleneck is the one that hardly ever waited.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
-    /// Items accepted from the source. It waits to receive while as much is in flight as may be.
+    /// It waits to send while the bound is reached.
     pub source: Stage,
-    /// Items worked on, and times, of all workers together.
+    /// All workers together.
     pub workers: Stage,
-    /// Items delivered.
+    /// What was delivered.
     pub sink: Stage,
 }
 
@@ -117,9 +113,9 @@ type Done<R, E> = (u64, Result<R, Cause<E>>);
 impl Pipeline {
     /// A pipeline with this many workers, and room for `capacity` items besides those they work on.
     ///
-    /// With a capacity of 0, an item is read only when a worker is free for it. A few per worker
-    /// keep the workers busy when items take unequally long; more only costs memory, some of it set
-    /// aside at the start.
+    /// A few per worker keep them busy when items take unequally long; more only costs memory. It
+    /// is set aside at the start of a run, so an absurd capacity aborts the process.
+    #[must_use]
     pub fn new(workers: NonZero<usize>, capacity: usize) -> Self {
         Self {
             workers,
@@ -131,27 +127,27 @@ impl Pipeline {
 
     /// Passes results to the sink as they are ready.
     ///
-    /// For when order does not matter. Otherwise the price is head-of-line blocking: one slow item
-    /// holds back all results behind it, and once [`Pipeline::max_in_flight`] items are waiting,
-    /// everything does. After a failure, all earlier results have been delivered in this mode too,
-    /// but so may have been some later ones.
-    pub fn unordered(self) -> Self {
-        Self {
-            ordered: false,
-            ..self
-        }
+    /// Order costs head-of-line blocking: one slow item holds back all results behind it, and once
+    /// [`Pipeline::max_in_flight`] items are waiting, everything does. Unordered, some results
+    /// behind a failure may have been delivered as well.
+    #[must_use]
+    pub fn unordered(mut self) -> Self {
+        self.ordered = false;
+        self
     }
 
     /// Stops taking input when a message arrives on `stop`, or when its last sender is dropped.
     ///
-    /// What was accepted until then is worked on and delivered, as at the end of the input.
+    /// What was accepted until then is worked on and delivered, as at the end of the input. A
+    /// message stops one run, of this pipeline or a clone; a dropped sender stops all later ones
+    /// too.
+    #[must_use]
     pub fn stop_on(self, stop: Receiver<()>) -> Self {
         Self { stop, ..self }
     }
 
-    /// Returns the most items that are ever in flight, workers plus capacity: read or being read,
-    /// queued, worked on, or held back for their turn. The one in the sink's hands is not among
-    /// them.
+    /// The most items ever read and not yet handed to the sink: workers plus capacity.
+    #[must_use]
     pub fn max_in_flight(&self) -> usize {
         self.workers.get().saturating_add(self.capacity)
     }
@@ -159,8 +155,7 @@ impl Pipeline {
     /// Passes the items of `source`, on a thread of its own, through `stage`, on all workers at
     /// once, to `sink`.
     ///
-    /// The sink runs on the caller's thread, so that it may use what is not `Send`, and so that one
-    /// thread less is started.
+    /// The sink runs on the caller's thread, so that it may use what is not `Send`.
     ///
     /// # Errors
     ///
@@ -168,8 +163,8 @@ impl Pipeline {
     ///
     /// # Panics
     ///
-    /// With the payload of the source's, a stage's or the sink's panic, after all threads have
-    /// ended; or if the system cannot start a thread.
+    /// With the payload of the first panic, after all threads have ended; with std's own message
+    /// if an item panics when it is dropped, or if the system cannot start a thread.
     pub fn run<T: Send, R: Send, E: Send>(
         &self,
         source: impl IntoIterator<Item = Result<T, E>, IntoIter: Send>,
@@ -179,31 +174,30 @@ impl Pipeline {
         let (source, stage) = (source.into_iter(), &stage);
         let (work, to_do) = bounded(self.capacity);
         let (results, done) = bounded(self.capacity);
-        // One token for each item in flight: the source puts it in before it takes an item, and the
-        // sink takes it out before it uses the result. This alone bounds all that is between them,
-        // the results that wait for their turn included.
+        // What bounds the pipeline: one token for each item in flight. The source puts it in before
+        // it takes an item, and the sink takes it out before it uses the result. This alone bounds
+        // all that is between them, the results that wait for their turn included.
         let (entered, left) = bounded(self.max_in_flight());
         let failed = AtomicBool::new(false);
-        let (outcome, report) = thread::scope(|scope| {
-            let spawn_worker = |_| {
+        let mut report = Report::default();
+        let mut stages = vec![Stage::default(); self.workers.get()];
+        let outcome = thread::scope(|scope| {
+            for times in &mut stages {
                 let (to_do, results, failed) = (to_do.clone(), results.clone(), &failed);
-                scope.spawn(move || work_on(to_do, stage, failed, results))
-            };
-            let workers: Vec<_> = (0..self.workers.get()).map(spawn_worker).collect();
+                scope.spawn(move || work_on(to_do, stage, failed, results, times));
+            }
             // Kept, it would let the source wait for ever once all workers have ended.
             drop(to_do);
-            let source = scope.spawn(|| produce(source, &self.stop, entered, work, results));
-            let (outcome, sink) = consume(self.ordered, done, left, sink);
-            let report = Report {
-                source: join(source),
-                workers: workers
-                    .into_iter()
-                    .map(join)
-                    .fold(Stage::default(), Stage::plus),
-                sink,
-            };
-            (outcome, report)
+            let times = &mut report.source;
+            scope.spawn(|| produce(source, &self.stop, entered, work, results, times));
+            consume(self.ordered, done, left, sink, &mut report.sink)
         });
+        for times in stages {
+            report.workers.items += times.items;
+            report.workers.working += times.working;
+            report.workers.receiving += times.receiving;
+            report.workers.sending += times.sending;
+        }
         match outcome {
             Ok(()) => Ok(report),
             Err(Cause::Error(error)) => Err(error),
@@ -224,16 +218,20 @@ impl Pipeline {
     ) -> Result<Report, E> {
         let mut report = Report::default();
         let mut source = source.into_iter();
-        let mut clock = Clock::start();
+        let mut clock = Clock(Instant::now());
         while self.stop.try_recv() == Err(TryRecvError::Empty) {
-            let Some(item) = source.next().transpose()? else {
+            let item = source.next();
+            clock.lap(&mut report.source.working);
+            let Some(item) = item.transpose()? else {
                 break;
             };
-            report.source.worked(&mut clock);
+            report.source.items += 1;
             let result = stage(item)?;
-            report.workers.worked(&mut clock);
+            report.workers.items += 1;
+            clock.lap(&mut report.workers.working);
             let flow = sink(result);
-            report.sink.worked(&mut clock);
+            report.sink.items += 1;
+            clock.lap(&mut report.sink.working);
             if flow.is_break() {
                 break;
             }
@@ -248,63 +246,65 @@ fn produce<T, R, E>(
     entered: Sender<()>,
     work: Sender<(u64, T)>,
     results: Sender<Done<R, E>>,
-) -> Stage {
-    let mut stage = Stage::default();
-    let mut clock = Clock::start();
+    times: &mut Stage,
+) {
+    let mut clock = Clock(Instant::now());
     for position in 0.. {
         // The one place with two things to wait for. Biased, so that nothing is accepted after a
         // stop even if there is room.
         select_biased! {
-            recv(stop) -> _ => break,
-            send(entered, ()) -> sent => if sent.is_err() { break },
+            recv(stop) -> _ => return,
+            send(entered, ()) -> sent => if sent.is_err() { return },
         }
-        stage.receiving += clock.lap();
-        match caught(|| source.next().transpose()) {
-            Ok(None) => break,
+        clock.lap(&mut times.sending);
+        let item = caught(|| source.next().transpose());
+        clock.lap(&mut times.working);
+        match item {
+            Ok(None) => return,
             Ok(Some(item)) => {
-                stage.worked(&mut clock);
+                times.items += 1;
                 if work.send((position, item)).is_err() {
-                    break;
+                    return;
                 }
-                stage.sending += clock.lap();
+                clock.lap(&mut times.sending);
             }
             // To the sink, which sees to it that earlier causes go before.
             Err(cause) => {
                 let _ = results.send((position, Err(cause)));
-                break;
+                return;
             }
         }
     }
-    stage
 }
 
 fn work_on<T, R, E>(
     to_do: Receiver<(u64, T)>,
-    work: &impl Fn(T) -> Result<R, E>,
+    stage: &impl Fn(T) -> Result<R, E>,
     failed: &AtomicBool,
     results: Sender<Done<R, E>>,
-) -> Stage {
-    let mut stage = Stage::default();
-    let mut clock = Clock::start();
+    times: &mut Stage,
+) {
+    let mut clock = Clock(Instant::now());
     // Looked at before an item is taken, never after: the queue is first in, first out, so items
     // before the failed one are in the hands of workers by now, and may be the first to fail.
     // Relaxed, because the flag only saves work.
     while !failed.load(Ordering::Relaxed) {
         let item = to_do.recv();
-        stage.receiving += clock.lap();
+        clock.lap(&mut times.receiving);
         let Ok((position, item)) = item else {
-            break;
+            return;
         };
-        let result = caught(|| work(item));
-        stage.worked(&mut clock);
-        failed.fetch_or(result.is_err(), Ordering::Relaxed);
-        let sent = results.send((position, result));
-        stage.sending += clock.lap();
-        if sent.is_err() {
-            break;
+        let result = caught(|| stage(item));
+        times.items += 1;
+        clock.lap(&mut times.working);
+        if result.is_err() {
+            failed.store(true, Ordering::Relaxed);
         }
+        if results.send((position, result)).is_err() {
+            return;
+        }
+        clock.lap(&mut times.sending);
     }
-    stage
 }
 
 fn consume<R, E>(
@@ -312,47 +312,44 @@ fn consume<R, E>(
     done: Receiver<Done<R, E>>,
     mut left: Receiver<()>,
     mut sink: impl FnMut(R) -> ControlFlow<()>,
-) -> (Result<(), Cause<E>>, Stage) {
-    let mut stage = Stage::default();
-    let mut clock = Clock::start();
+    times: &mut Stage,
+) -> Result<(), Cause<E>> {
+    let mut clock = Clock(Instant::now());
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     let mut outcome = Ok(());
     let mut end = u64::MAX; // the position of the failure in `outcome`
-    'run: loop {
-        let result = done.recv();
-        stage.receiving += clock.lap();
-        let Ok((position, result)) = result else {
-            break;
-        };
+    while let Ok((position, result)) = done.recv() {
+        clock.lap(&mut times.receiving);
         waiting.insert(position, result);
         while let Some(entry) = waiting.first_entry() {
             if ordered && *entry.key() != next {
                 break;
             }
             next += 1;
-            let (position, result) = entry.remove_entry();
-            match result {
-                Ok(result) if position < end => {
+            match entry.remove_entry() {
+                (position, _) if position > end => {} // behind the failure
+                (_, Ok(result)) => {
                     // Makes room for one more item. The token is there: it went in before the item.
                     let _ = left.try_recv();
                     let flow = sink(result);
-                    stage.worked(&mut clock);
+                    times.items += 1;
+                    clock.lap(&mut times.working);
                     if flow.is_break() {
-                        break 'run;
+                        return outcome;
                     }
                 }
-                Err(cause) if position < end => {
+                (position, Err(cause)) => {
                     (end, outcome) = (position, Err(cause));
                     // Drops the receiver, so the source ends. What is still in flight is awaited,
                     // because an earlier item may fail as well.
                     left = never();
                 }
-                _ => {} // behind the failure
             }
         }
     }
-    (outcome, stage)
+    clock.lap(&mut times.receiving);
+    outcome
 }
 
 /// Runs the caller's code. After a panic nothing looks at what that code left half done, so it may
@@ -364,40 +361,13 @@ fn caught<X, E>(code: impl FnOnce() -> Result<X, E>) -> Result<X, Cause<E>> {
     }
 }
 
-fn join(thread: ScopedJoinHandle<Stage>) -> Stage {
-    // Only the drop of an item can have panicked, all else is caught.
-    thread
-        .join()
-        .unwrap_or_else(|payload| resume_unwind(payload))
-}
-
-impl Stage {
-    fn worked(&mut self, clock: &mut Clock) {
-        self.items += 1;
-        self.working += clock.lap();
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            items: self.items + other.items,
-            working: self.working + other.working,
-            receiving: self.receiving + other.receiving,
-            sending: self.sending + other.sending,
-        }
-    }
-}
-
 /// Time since the last look at it.
 struct Clock(Instant);
 
 impl Clock {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn lap(&mut self) -> Duration {
+    fn lap(&mut self, total: &mut Duration) {
         let now = Instant::now();
-        now - std::mem::replace(&mut self.0, now)
+        *total += now - std::mem::replace(&mut self.0, now);
     }
 }
 
@@ -821,22 +791,57 @@ mod tests {
         });
     }
 
+    /// Long against what else the stages do. The tests below need no upper bound.
+    const MOMENT: Duration = Duration::from_millis(10);
+
+    fn slow<T>(value: T) -> T {
+        thread::sleep(MOMENT);
+        value
+    }
+
     #[test]
-    fn the_report_tells_work_from_waiting() {
-        let moment = Duration::from_millis(20);
-        let report = within_deadline(move || {
-            let slow = |n| {
-                thread::sleep(moment);
-                Ok(n)
-            };
-            pipeline(1, 1)
-                .run(numbers(0..5), slow, |_| Continue(()))
-                .unwrap()
+    fn work_is_reported_for_the_stage_that_does_it() {
+        within_deadline(|| {
+            for workers in [1, 2] {
+                // Three items, and the end, which takes the source as long.
+                let source = || (0..4).map(slow).take_while(|n| *n < 3).map(Ok::<_, ()>);
+                let stage = |n| slow(Ok(n));
+                let sink = |_| slow(Continue(()));
+                let pipeline = pipeline(workers, 1);
+                for report in [
+                    pipeline.run(source(), stage, sink).unwrap(),
+                    pipeline.run_sequential(source(), stage, sink).unwrap(),
+                ] {
+                    assert!(report.source.working >= 4 * MOMENT, "{report:?}");
+                    assert!(report.workers.working >= 3 * MOMENT, "{report:?}");
+                    assert!(report.sink.working >= 3 * MOMENT, "{report:?}");
+                }
+            }
         });
-        assert!(report.workers.working >= 5 * moment, "{report:?}");
-        assert!(report.sink.receiving >= 2 * moment, "{report:?}");
-        let source_waits = report.source.receiving + report.source.sending;
-        assert!(source_waits >= 2 * moment, "{report:?}");
-        assert_eq!(report.sink.sending, Duration::ZERO);
+    }
+
+    #[test]
+    fn waiting_is_reported_towards_the_slow_stage() {
+        within_deadline(|| {
+            // Each wait is for all but the few items that the bound lets in.
+            for workers in [1, 2] {
+                let slow_source = (0..8).map(|n| slow(Ok::<_, ()>(n)));
+                let run = pipeline(workers, 1).run(slow_source, Ok, |_| Continue(()));
+                let report = run.unwrap();
+                assert!(report.workers.receiving >= 5 * MOMENT, "{report:?}");
+                assert!(report.sink.receiving >= 5 * MOMENT, "{report:?}");
+
+                let run = pipeline(workers, 1).run(numbers(0..8), Ok, |_| slow(Continue(())));
+                let report = run.unwrap();
+                assert!(report.source.sending >= 2 * MOMENT, "{report:?}");
+                assert_eq!(report.source.receiving, Duration::ZERO);
+                assert_eq!(report.sink.sending, Duration::ZERO);
+            }
+            // With room for one result, three workers have to wait for the sink to take theirs.
+            let run = pipeline(3, 1).unordered();
+            let run = run.run(numbers(0..8), Ok, |_| slow(Continue(())));
+            let report = run.unwrap();
+            assert!(report.workers.sending >= MOMENT, "{report:?}");
+        });
     }
 }

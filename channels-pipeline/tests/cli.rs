@@ -8,9 +8,16 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn channels_pipeline(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_channels-pipeline"));
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(args).current_dir(folder());
     command
 }
 
@@ -58,11 +65,7 @@ fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
 
 /// Writes a file of its own for each test into the folder the program runs in.
 fn file(name: &str, content: impl AsRef<[u8]>) -> String {
-    fs::write(
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
-        content,
-    )
-    .unwrap();
+    fs::write(folder().join(name), content).unwrap();
     name.into()
 }
 
@@ -170,7 +173,7 @@ fn all_words_are_printed_as_the_shell_pipeline_prints_them() {
              sort -k1,1nr -k2",
         ])
         .env("LC_ALL", "C")
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .current_dir(folder())
         .output()
         .unwrap();
     assert!(shell.status.success());
@@ -294,7 +297,7 @@ fn the_readme_shows_what_its_commands_print() {
         [ $# -eq 0 ] || shift
         "$PROGRAM" "$@"
     }"#;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let folder = folder().join("readme");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let readme = include_str!("../README.md");

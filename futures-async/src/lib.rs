@@ -776,6 +776,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn errors_say_what_happened() {
+        assert_eq!(TaskError::Failed("no answer").to_string(), "no answer");
+        assert_eq!(TaskError::<&str>::Cancelled.to_string(), "cancelled");
+        let panicked: Result<(), _> = tokio::spawn(async { panic!("at the disco") }).await;
+        let panic = TaskError::<&str>::Panicked(panicked.unwrap_err()).to_string();
+        assert!(
+            panic.ends_with("panicked with message \"at the disco\""),
+            "{panic}"
+        );
+        let mut gave_up = GaveUp {
+            reason: Reason::Attempts,
+            attempts: 3,
+            last: Some("busy"),
+        };
+        assert_eq!(
+            gave_up.to_string(),
+            "gave up after attempt 3, no attempts left: busy"
+        );
+        gave_up.last = None;
+        gave_up.reason = Reason::Deadline;
+        assert_eq!(
+            gave_up.to_string(),
+            "gave up after attempt 3, no time left: timed out"
+        );
+    }
+
+    #[tokio::test]
     async fn delays_are_capped_spread_out_and_never_overflow() {
         let policy = policy(1);
         for (attempt, longest) in [

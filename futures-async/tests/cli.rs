@@ -9,9 +9,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
+/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn futures_async(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_futures-async"));
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(args).current_dir(folder());
     command
 }
 
@@ -403,7 +410,7 @@ fn the_readme_shows_what_its_commands_print() {
         [ $# -eq 0 ] || shift
         "$PROGRAM" "$@"
     }"#;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let folder = folder().join("readme");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     // Somebody has to listen where the README says so.

@@ -8,9 +8,16 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn rayon_sum(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rayon-sum"));
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(args).current_dir(folder());
     command
 }
 
@@ -58,11 +65,7 @@ fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
 
 /// Writes a file of its own for each test into the folder the program runs in.
 fn file(name: &str, content: impl AsRef<[u8]>) -> String {
-    fs::write(
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
-        content,
-    )
-    .unwrap();
+    fs::write(folder().join(name), content).unwrap();
     name.into()
 }
 
@@ -303,7 +306,7 @@ fn the_readme_shows_what_its_commands_print() {
         [ $# -eq 0 ] || shift
         "$PROGRAM" "$@"
     }"#;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let folder = folder().join("readme");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let readme = include_str!("../README.md");

@@ -8,9 +8,16 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn threads_fork_join(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threads-fork-join"));
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(args).current_dir(folder());
     command
 }
 
@@ -61,11 +68,7 @@ fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
 
 /// Writes a file of its own for each test into the folder the program runs in.
 fn file(name: &str, content: impl AsRef<[u8]>) -> String {
-    fs::write(
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
-        content,
-    )
-    .unwrap();
+    fs::write(folder().join(name), content).unwrap();
     name.into()
 }
 
@@ -133,7 +136,7 @@ fn standard_input_is_counted_where_it_is_named() {
 #[test]
 #[cfg(unix)]
 fn standard_input_from_a_file_has_a_size() {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file("redirected", "a b\n"));
+    let path = folder().join(file("redirected", "a b\n"));
     let mut command = threads_fork_join(&["-"]);
     command.stdin(fs::File::open(path).unwrap());
     let expected = (Some(0), "1 2 4 -\n".into(), "".into());
@@ -245,7 +248,7 @@ fn the_output_is_that_of_gnu_wc() {
         let ours = run(&[&["--threads", "2", "--"], &case[..]].concat(), input);
         let mut wc = Command::new("wc");
         wc.arg("--").args(&case).env("LC_ALL", "C");
-        wc.current_dir(env!("CARGO_TARGET_TMPDIR"));
+        wc.current_dir(folder());
         let theirs = run_command(wc, input);
         let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(text(&ours), text(&theirs), "{case:?}");
@@ -343,7 +346,7 @@ fn the_readme_shows_what_its_commands_print() {
         [ $# -eq 0 ] || shift
         "$PROGRAM" "$@"
     }"#;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let folder = folder().join("readme");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let readme = include_str!("../README.md");
