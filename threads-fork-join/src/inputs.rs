@@ -166,6 +166,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use std::io::{Seek, SeekFrom};
     use std::path::PathBuf;
 
     const THREADS: [usize; 4] = [1, 2, 3, 8];
@@ -239,6 +240,16 @@ mod tests {
             );
             assert_eq!(error.unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn threads_read_from_positions_of_their_own() {
+        let (path, text) = large_file("positions");
+        let mut file = File::open(&path).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap(); // leaves nothing to whoever reads from the cursor
+        let piece = counter(2).count_regular(&file, text.len() as u64);
+        fs::remove_file(path).unwrap();
+        assert_eq!(piece.unwrap(), Piece::of(&text));
     }
 
     #[test]

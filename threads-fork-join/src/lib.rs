@@ -4,8 +4,8 @@
 //! # When to use it
 //!
 //! For a few large pieces of work that are equally long, from about a millisecond in all: forking
-//! and joining a thread costs some 50 µs. The pieces borrow what they work on, may block, and may
-//! have a stack of any size.
+//! and joining a thread costs some 50 µs. The pieces borrow what they work on, may block on I/O,
+//! and may have a stack of any size.
 //!
 //! # When not to use it
 //!
@@ -86,6 +86,9 @@ pub struct ForkJoin {
 
 impl ForkJoin {
     /// Cuts slices into at most `threads` pieces, one thread each.
+    ///
+    /// Some hundreds are fine. With tens of thousands, Linux may start a thread that then finds no
+    /// memory for its signal stack, on which `std` aborts the process.
     pub fn new(threads: NonZero<usize>) -> Self {
         Self {
             threads,
@@ -95,6 +98,9 @@ impl ForkJoin {
 
     /// Gives each thread a stack of this many bytes instead of the default, 2 MiB or what
     /// `RUST_MIN_STACK` says.
+    ///
+    /// A piece that gets no thread has the stack of the calling thread, and overflowing that aborts
+    /// the process. The more you ask for, the likelier a refusal.
     #[must_use]
     pub fn stack_size(self, bytes: usize) -> Self {
         Self {
@@ -108,7 +114,7 @@ impl ForkJoin {
     /// The pieces are contiguous, their lengths differ by at most one, none is empty, and no
     /// items make no pieces. Piece 3 runs on a thread named `fork-join-3`, while the calling
     /// thread waits. A piece whose thread the operating system refuses runs on the calling thread
-    /// instead, on its stack.
+    /// instead, one such piece after the other; so pieces must not wait for each other.
     ///
     /// # Panics
     ///
@@ -205,23 +211,26 @@ fn fork_join<'a, T: Sync, R: Send>(
     let results: Vec<thread::Result<R>> = thread::scope(|scope| {
         // Each step ends with `collect`, so that every thread runs before a piece is worked on
         // here, and every piece is under way before the first thread is waited for.
-        let fork = |(index, piece)| {
-            let thread = builder(index).spawn_scoped(scope, move || work(piece));
-            thread.map_err(|_refused| piece)
-        };
-        let forked: Vec<_> = pieces(items, threads).enumerate().map(fork).collect();
+        let forked: Vec<_> = pieces(items, threads)
+            .enumerate()
+            .map(|(index, piece)| {
+                let thread = builder(index).spawn_scoped(scope, move || work(piece));
+                thread.map_err(|_refused| piece)
+            })
+            .collect();
 
         // A panic here must wait for the threads as well. Nobody sees what it left half-done: the
         // payload is raised again below.
         let work_here = |piece| catch_unwind(AssertUnwindSafe(|| work(piece)));
-        let under_way = forked.into_iter().map(|fork| fork.map_err(work_here));
-        let under_way: Vec<_> = under_way.collect();
+        let under_way: Vec<_> = forked
+            .into_iter()
+            .map(|forked| forked.map_err(work_here))
+            .collect();
 
-        let join = |fork: Result<thread::ScopedJoinHandle<R>, _>| match fork {
-            Ok(thread) => thread.join(),
-            Err(result) => result,
-        };
-        under_way.into_iter().map(join).collect()
+        under_way
+            .into_iter()
+            .map(|piece| piece.map_or_else(|result| result, |thread| thread.join()))
+            .collect()
     });
     let unwrap = |result: thread::Result<R>| result.unwrap_or_else(|panic| resume_unwind(panic));
     results.into_iter().map(unwrap).collect()
@@ -270,9 +279,9 @@ mod tests {
         ForkJoin::new(threads(count))
     }
 
-    /// A thread that no operating system can start: its stack is a quarter of all addresses.
+    /// A thread that no operating system can start: its stack is 15/16 of all addresses.
     fn refused() -> thread::Builder {
-        thread::Builder::new().stack_size(1 << (usize::BITS - 2))
+        thread::Builder::new().stack_size(15 << (usize::BITS - 4))
     }
 
     #[test]
@@ -346,7 +355,7 @@ mod tests {
 
     #[test]
     fn pieces_that_get_no_thread_run_on_the_calling_thread() {
-        let stingy = on(3).stack_size(1 << (usize::BITS - 2));
+        let stingy = on(3).stack_size(15 << (usize::BITS - 4));
         let ids = stingy.run(&[1, 2, 3], |piece| (piece[0], thread::current().id()));
         assert_eq!(ids, [1, 2, 3].map(|item| (item, thread::current().id())));
     }
