@@ -27,7 +27,8 @@ increment, all threads together; speed is relative to a Mutex.
 
 Options:
       --threads N     number of threads, up to 512 [default: one per core]
-      --increments N  increments per way and round, up to 1000000000 [default: 1000000]
+      --increments N  increments per way and round, up to 1000000000 [default: 1000000, at least
+                      100000 per thread]
       --format WORD   table, or csv for programs [default: table]
   -h, --help          print this help
   -V, --version       print the version
@@ -39,8 +40,11 @@ const MAX_THREADS: usize = 512;
 /// Minutes of a contended `Mutex`; all ways and rounds together stay far from overflow.
 const MAX_INCREMENTS: u64 = 1_000_000_000;
 
-/// Shared by all threads, so that the run ends in about a second, however many cores there are.
+/// So that the run takes about half a second on a few cores.
 const DEFAULT_INCREMENTS: u64 = 1_000_000;
+
+/// So that many threads still meet: some 0.1 ms in the fastest way.
+const LEAST_PER_THREAD: u64 = 100_000;
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -66,7 +70,7 @@ enum Command {
 impl Command {
     fn parse() -> Result<Self, lexopt::Error> {
         let mut threads = None;
-        let mut increments = DEFAULT_INCREMENTS;
+        let mut increments = None;
         let mut format: fn(&Report) -> String = Report::table;
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
@@ -81,11 +85,11 @@ impl Command {
                 Long("increments") => {
                     let value = parser.value()?;
                     let fits = |count: &u64| (1..=MAX_INCREMENTS).contains(count);
-                    increments = number(&value, fits).ok_or_else(|| {
+                    increments = Some(number(&value, fits).ok_or_else(|| {
                         format!(
                             "--increments: {value:?} is not a number from 1 to {MAX_INCREMENTS}"
                         )
-                    })?;
+                    })?);
                 }
                 Long("format") => {
                     let value = parser.value()?;
@@ -107,8 +111,11 @@ impl Command {
         }
         // Where the number of cores cannot be told, one thread still shows the costs.
         let cores = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let threads = threads.unwrap_or_else(cores);
+        let enough = DEFAULT_INCREMENTS.max(LEAST_PER_THREAD * threads.get() as u64);
+        let increments = increments.unwrap_or(enough);
         let job = Job {
-            threads: threads.unwrap_or_else(cores),
+            threads,
             increments,
         };
         Ok(Command::Measure { job, format })
@@ -137,9 +144,8 @@ fn measure(job: Job) -> Result<Report, measure::Error> {
         if io::stderr().is_terminal() {
             let progress = &progress;
             let show = move || monitor(progress, job.steps(), ended, io::stderr());
-            thread::Builder::new()
-                .spawn_scoped(scope, show)
-                .map_err(measure::Error::Spawn)?;
+            // Without it there is no progress to see, but all the rest.
+            let _ = thread::Builder::new().spawn_scoped(scope, show);
         }
         job.run(&progress)
     })?;
