@@ -93,6 +93,11 @@ impl Prober {
         }
     }
 
+    /// Whether descriptors have run out before.
+    fn is_short(&self) -> bool {
+        self.lowered_by.load(Ordering::Relaxed) > 0
+    }
+
     /// Returns how long the connection took.
     pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
         let Some(deadline) = self.deadline else {
@@ -121,7 +126,7 @@ impl Prober {
     /// so that soon there are as many as descriptors, and the endpoint queues up for one of the
     /// rest.
     async fn attempt(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
-        let mut is_confirmed = false;
+        let mut doubts = 0;
         loop {
             let permit = self.permits.acquire().await;
             let connection = timeout(self.timeout, connect(endpoint)).await;
@@ -129,8 +134,14 @@ impl Prober {
                 Err(Reason::TooManyFiles) if self.lower_limit() => {
                     permit.into_iter().for_each(SemaphorePermit::forget);
                 }
-                // It may have failed for the same lack, of which resolvers do not tell.
-                Err(Reason::Unresolved) if !is_confirmed => is_confirmed = true,
+                // Resolvers do not tell when they had no descriptor. So ask once more; and where
+                // there is a lack, a few times, with a permit less each time.
+                Err(Reason::Unresolved) if doubts < 1 + 4 * usize::from(self.is_short()) => {
+                    doubts += 1;
+                    if self.is_short() && self.lower_limit() {
+                        permit.into_iter().for_each(SemaphorePermit::forget);
+                    }
+                }
                 result => return result,
             }
         }
