@@ -93,11 +93,6 @@ impl Prober {
         }
     }
 
-    /// Whether descriptors have run out before.
-    fn is_short(&self) -> bool {
-        self.lowered_by.load(Ordering::Relaxed) > 0
-    }
-
     /// Returns how long the connection took.
     pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
         let Some(deadline) = self.deadline else {
@@ -130,15 +125,17 @@ impl Prober {
         loop {
             let permit = self.permits.acquire().await;
             let connection = timeout(self.timeout, connect(endpoint)).await;
+            let is_short = self.lowered_limit().is_some();
+            let allowed_doubts = if is_short { 5 } else { 1 };
             match connection.unwrap_or(Err(Reason::TimedOut)) {
                 Err(Reason::TooManyFiles) if self.lower_limit() => {
                     permit.into_iter().for_each(SemaphorePermit::forget);
                 }
                 // Resolvers do not tell when they had no descriptor. So ask once more; and where
                 // there is a lack, a few times, with a permit less each time.
-                Err(Reason::Unresolved) if doubts < 1 + 4 * usize::from(self.is_short()) => {
+                Err(Reason::Unresolved) if doubts < allowed_doubts => {
                     doubts += 1;
-                    if self.is_short() && self.lower_limit() {
+                    if is_short && self.lower_limit() {
                         permit.into_iter().for_each(SemaphorePermit::forget);
                     }
                 }
