@@ -10,8 +10,10 @@ use measure::{Job, monitor};
 use report::Report;
 use std::error::Error;
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::mpsc;
@@ -26,16 +28,18 @@ The threads share the increments of one number, in each of several ways. Times a
 increment, all threads together; speed is relative to a Mutex.
 
 Options:
-      --threads N     number of threads, up to 512 [default: one per core]
-      --increments N  increments per way and round, up to 1000000000 [default: 1000000, at least
+      --threads N     threads, 1 to 512 [default: one per core]
+      --increments N  increments per way and round, 1 to 1000000000 [default: 1000000, at least
                       100000 per thread]
       --format WORD   table, or csv for programs [default: table]
   -h, --help          print this help
   -V, --version       print the version
 ";
 
+const VERSION: &str = concat!("atomics-counter ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// More threads than cores measure the scheduler; so many still start within seconds.
-const MAX_THREADS: usize = 512;
+const MAX_THREADS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(511);
 
 /// Minutes of a contended `Mutex`; all ways and rounds together stay far from overflow.
 const MAX_INCREMENTS: u64 = 1_000_000_000;
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 enum Command {
-    Print(String),
+    Print(&'static str),
     Measure {
         job: Job,
         format: fn(&Report) -> String,
@@ -76,20 +80,12 @@ impl Command {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("threads") => {
-                    let value = parser.value()?;
-                    let fits = |count: &NonZero<usize>| count.get() <= MAX_THREADS;
-                    threads = Some(number(&value, fits).ok_or_else(|| {
-                        format!("--threads: {value:?} is not a number from 1 to {MAX_THREADS}")
-                    })?);
+                    let range = NonZero::<usize>::MIN..=MAX_THREADS;
+                    threads = Some(number("--threads", &parser.value()?, range)?);
                 }
                 Long("increments") => {
-                    let value = parser.value()?;
-                    let fits = |count: &u64| (1..=MAX_INCREMENTS).contains(count);
-                    increments = Some(number(&value, fits).ok_or_else(|| {
-                        format!(
-                            "--increments: {value:?} is not a number from 1 to {MAX_INCREMENTS}"
-                        )
-                    })?);
+                    let range = 1..=MAX_INCREMENTS;
+                    increments = Some(number("--increments", &parser.value()?, range)?);
                 }
                 Long("format") => {
                     let value = parser.value()?;
@@ -99,13 +95,8 @@ impl Command {
                         _ => return Err(format!("--format: {value:?} is not table or csv").into()),
                     };
                 }
-                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
-                Short('V') | Long("version") => {
-                    return Ok(Command::Print(format!(
-                        "atomics-counter {}\n",
-                        env!("CARGO_PKG_VERSION")
-                    )));
-                }
+                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 _ => return Err(argument.unexpected()),
             }
         }
@@ -123,16 +114,26 @@ impl Command {
 
     fn run(self) -> Result<(), Box<dyn Error>> {
         let output = match self {
-            Command::Print(text) => text,
+            Command::Print(text) => text.into(),
             Command::Measure { job, format } => format(&measure(job)?),
         };
-        print(&output)?;
+        print(output)?;
         Ok(())
     }
 }
 
-fn number<N: FromStr>(value: &OsStr, fits: impl FnOnce(&N) -> bool) -> Option<N> {
-    value.to_str()?.parse().ok().filter(fits)
+/// Reads the value of an option, a number within `range`.
+fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (from, to) = range.into_inner();
+            format!("{option}: {value:?} is not a number from {from} to {to}")
+        })
 }
 
 /// Runs the job, with its progress on a terminal.
@@ -153,12 +154,10 @@ fn measure(job: Job) -> Result<Report, measure::Error> {
 }
 
 /// Writes the whole output; a reader that has left, as `head` does, is no error.
-fn print(output: &str) -> io::Result<()> {
+fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(output.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    let written = stdout.write_all(output.as_ref());
+    match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

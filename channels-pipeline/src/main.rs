@@ -12,10 +12,12 @@ use inputs::Input;
 use lexopt::prelude::*;
 use progress::Progress;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
@@ -38,11 +40,16 @@ Options:
   -V, --version     print the version
 ";
 
+const VERSION: &str = concat!("channels-pipeline ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// The first chapter of the King James Bible, of 1611.
 const TEXT: &[u8] = include_bytes!("genesis.txt");
 
 /// Makes several blocks of the text, so that there is something to see.
 const TEXT_BLOCK_SIZE: usize = 500;
+
+/// More than there are different words; for those there is `--all`.
+const MAX_TOP: usize = 1_000_000_000;
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -58,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 enum Command {
-    Print(String),
+    Print(&'static str),
     Demo {
         pipeline: Pipeline,
         top: usize,
@@ -80,23 +87,17 @@ impl Command {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("workers") => {
-                    // Of a size that a system can start.
-                    let count: NonZero<u8> = number(&mut parser, "--workers", "workers, 1 to 255")?;
-                    workers = count.into();
+                    let range = NonZero::<u8>::MIN..=NonZero::<u8>::MAX; // a system can start these
+                    workers = number("--workers", &parser.value()?, range)?.into();
                 }
                 Long("capacity") => {
-                    let blocks: u8 = number(&mut parser, "--capacity", "blocks, 0 to 255")?;
+                    let blocks = number("--capacity", &parser.value()?, 0..=u8::MAX)?;
                     capacity = Some(blocks.into());
                 }
-                Long("top") => top = number(&mut parser, "--top", "words")?,
+                Long("top") => top = number("--top", &parser.value()?, 0..=MAX_TOP)?,
                 Long("all") => top = usize::MAX,
-                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
-                Short('V') | Long("version") => {
-                    return Ok(Command::Print(format!(
-                        "channels-pipeline {}\n",
-                        env!("CARGO_PKG_VERSION")
-                    )));
-                }
+                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(file) => files.push(file),
                 _ => return Err(argument.unexpected()),
             }
@@ -117,14 +118,14 @@ impl Command {
 
     fn run(self) -> Result<(), Box<dyn Error>> {
         match self {
-            Command::Print(text) => print(text.as_bytes())?,
+            Command::Print(text) => print(text)?,
             Command::Demo { pipeline, top } => {
                 let text = Input {
                     name: "Genesis 1".into(),
                     reader: Ok(Box::new(TEXT)),
                 };
                 let (counts, report) = count(&pipeline, [text], TEXT_BLOCK_SIZE, |_| ())?;
-                print(&counts.format(top))?;
+                print(counts.format(top))?;
                 let _ = write!(io::stderr(), "{}", progress::table(&report));
             }
             Command::Count {
@@ -136,21 +137,25 @@ impl Command {
                 let files = files.into_iter().map(open);
                 let (counts, _) = count(&pipeline, files, BLOCK_SIZE, |bytes| progress.add(bytes))?;
                 drop(progress); // removes its line
-                print(&counts.format(top))?;
+                print(counts.format(top))?;
             }
         }
         Ok(())
     }
 }
 
-fn number<N: FromStr>(
-    parser: &mut lexopt::Parser,
-    option: &str,
-    things: &str,
-) -> Result<N, lexopt::Error> {
-    let value = parser.value()?;
+/// Reads the value of an option, a number within `range`.
+fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
     let number = value.to_str().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| format!("{option}: {value:?} is not a number of {things}").into())
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (from, to) = range.into_inner();
+            format!("{option}: {value:?} is not a number from {from} to {to}")
+        })
 }
 
 /// Opens an argument when its turn comes, so that a thousand files need one descriptor.
@@ -168,11 +173,11 @@ fn open(file: OsString) -> Input {
     }
 }
 
-/// Writes the whole output, which need not be UTF-8; a reader that has left, as `head` does, is no
-/// error.
-fn print(output: &[u8]) -> io::Result<()> {
+/// Writes the whole output; a reader that has left, as `head` does, is no error.
+fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(output).and_then(|()| stdout.flush()) {
+    let written = stdout.write_all(output.as_ref());
+    match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -11,9 +11,12 @@ use job::Job;
 use lexopt::prelude::*;
 use std::error::Error;
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::Builder;
 
@@ -27,18 +30,26 @@ is not open. HOST is a name, an IPv4 address, or an IPv6 address in brackets; - 
 from standard input, one a line. Exits with 0 if all are open, else with 1.
 
 Options:
-      --limit N          probes at a time [default: 1000]
+      --limit N          probes at a time, 1 to 1000000 [default: 1000]
       --timeout SECONDS  for each attempt, finding the address included [default: 3]
       --wait SECONDS     keep trying those that are not open until all are or the time is over
   -h, --help             print this help
   -V, --version          print the version
 ";
 
+const VERSION: &str = concat!("futures-async ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// Below 1,024, the number of descriptors that a process usually gets.
 const DEFAULT_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999);
 
+/// More than a process gets descriptors.
+const MAX_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999_999);
+
 /// Time for a first packet to get lost, which systems send again after one second.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Some thirty years: what is added to the clock must not overflow it.
+const MAX_SECONDS: f64 = 1e9;
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -54,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 enum Command {
-    Print(String),
+    Print(&'static str),
     Demo,
     Probe(Job),
 }
@@ -71,20 +82,13 @@ impl Command {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("limit") => {
-                    let value = parser.value()?;
-                    let limit = value.to_str().and_then(|text| text.parse().ok());
-                    let problem = || format!("--limit: {value:?} is not a number of probes");
-                    job.limit = limit.ok_or_else(problem)?;
+                    let range = NonZero::<usize>::MIN..=MAX_LIMIT;
+                    job.limit = number("--limit", &parser.value()?, range)?;
                 }
                 Long("timeout") => job.timeout = seconds("--timeout", &parser.value()?)?,
                 Long("wait") => job.wait = Some(seconds("--wait", &parser.value()?)?),
-                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
-                Short('V') | Long("version") => {
-                    return Ok(Command::Print(format!(
-                        "futures-async {}\n",
-                        env!("CARGO_PKG_VERSION")
-                    )));
-                }
+                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(value) if value == "-" => job.arguments.push(Argument::StandardInput),
                 Value(value) => {
                     let text = value.to_string_lossy();
@@ -104,8 +108,8 @@ impl Command {
     fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let code = match self {
-            Command::Print(text) => print(&text).map(|()| ExitCode::SUCCESS)?,
-            Command::Demo => print(&runtime.block_on(demo::demo())?).map(|()| ExitCode::SUCCESS)?,
+            Command::Print(text) => print(text).map(|()| ExitCode::SUCCESS)?,
+            Command::Demo => print(runtime.block_on(demo::demo())?).map(|()| ExitCode::SUCCESS)?,
             Command::Probe(job) => runtime.block_on(job.run())?,
         };
         // Not `drop`, which would wait for names that are still being looked up.
@@ -115,21 +119,28 @@ impl Command {
 }
 
 fn seconds(option: &str, value: &OsStr) -> Result<Duration, String> {
-    let number = value.to_str().and_then(|text| text.parse::<f64>().ok());
-    // Up to some thirty years: what is added to the clock must not overflow it.
-    match number {
-        Some(number) if (0.0..=1e9).contains(&number) => Ok(Duration::from_secs_f64(number)),
-        _ => Err(format!("{option}: {value:?} is not a number of seconds")),
-    }
+    number(option, value, 0.0..=MAX_SECONDS).map(Duration::from_secs_f64)
+}
+
+/// Reads the value of an option, a number within `range`.
+fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (from, to) = range.into_inner();
+            format!("{option}: {value:?} is not a number from {from} to {to}")
+        })
 }
 
 /// Writes the whole output; a reader that has left, as `head` does, is no error.
-fn print(output: &str) -> io::Result<()> {
+fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(output.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    let written = stdout.write_all(output.as_ref());
+    match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -329,19 +329,19 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--limit", "0", "-"][..],
-            "--limit: \"0\" is not a number of probes",
+            "--limit: \"0\" is not a number from 1 to 1000000",
         ),
         (
             &["--timeout", "-1", "-"],
-            "--timeout: \"-1\" is not a number of seconds",
+            "--timeout: \"-1\" is not a number from 0 to 1000000000",
         ),
         (
             &["--wait=nan", "-"],
-            "--wait: \"nan\" is not a number of seconds",
+            "--wait: \"nan\" is not a number from 0 to 1000000000",
         ),
         (
             &["--wait", "1e10", "-"],
-            "--wait: \"1e10\" is not a number of seconds",
+            "--wait: \"1e10\" is not a number from 0 to 1000000000",
         ),
         (&["-", "--limit"], "missing argument for option '--limit'"),
         (&["--sideways"], "invalid option '--sideways'"),

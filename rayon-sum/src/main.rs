@@ -8,9 +8,12 @@ use lexopt::prelude::*;
 use rayon::prelude::*;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 const HELP: &str = "\
 Sums every number in files, in parallel. Without FILE, shows rayon on the numbers 1 to 10.
@@ -22,10 +25,15 @@ bits. With decimal (1.5) or exponent (2e9) forms among them, inf or nan, the res
 float, the same on any number of threads.
 
 Options:
-      --threads N  number of threads [default: RAYON_NUM_THREADS, or one per core]
+      --threads N  threads, 1 to 512 [default: RAYON_NUM_THREADS, or one per core]
   -h, --help       print this help
   -V, --version    print the version
 ";
+
+const VERSION: &str = concat!("rayon-sum ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Far more threads than cores only contend for the next block: 1024 took 50 times as long as 2.
+const MAX_THREADS: usize = 512;
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -41,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 enum Command {
-    Print(String),
+    Print(&'static str),
     Demo {
         threads: usize,
     },
@@ -58,14 +66,11 @@ impl Command {
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("threads") => threads = number_of_threads(&parser.value()?)?,
-                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
-                Short('V') | Long("version") => {
-                    return Ok(Command::Print(format!(
-                        "rayon-sum {}\n",
-                        env!("CARGO_PKG_VERSION")
-                    )));
+                Long("threads") => {
+                    threads = number("--threads", &parser.value()?, 1..=MAX_THREADS)?
                 }
+                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(file) => files.push(file),
                 _ => return Err(argument.unexpected()),
             }
@@ -80,7 +85,7 @@ impl Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let output = match self {
-            Command::Print(text) => text,
+            Command::Print(text) => text.into(),
             Command::Demo { threads } => pool(threads)?.install(demo),
             Command::Sum { threads, files } => {
                 let inputs = files.into_iter().map(open);
@@ -88,7 +93,7 @@ impl Command {
                 format!("{sum}\n")
             }
         };
-        print(&output)?;
+        print(output)?;
         Ok(())
     }
 }
@@ -103,14 +108,18 @@ fn demo() -> String {
     format!("Sum is {sum}\nSquares are {squares:?}\nEven ones are {even:?}\nProduct is {product}\n")
 }
 
-/// Far more threads than cores only contend for the next block: 1024 took 50 times as long as 2.
-const MAX_THREADS: usize = 512;
-
-fn number_of_threads(value: &OsStr) -> Result<usize, String> {
+/// Reads the value of an option, a number within `range`.
+fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
     let number = value.to_str().and_then(|text| text.parse().ok());
     number
-        .filter(|number| (1..=MAX_THREADS).contains(number))
-        .ok_or_else(|| format!("--threads: {value:?} is not a number from 1 to {MAX_THREADS}"))
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (from, to) = range.into_inner();
+            format!("{option}: {value:?} is not a number from {from} to {to}")
+        })
 }
 
 /// Opens an argument when its turn comes, so that a thousand files need one descriptor.
@@ -129,12 +138,10 @@ fn open(file: OsString) -> Input {
 }
 
 /// Writes the whole output; a reader that has left, as `head` does, is no error.
-fn print(output: &str) -> io::Result<()> {
+fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(output.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
+    let written = stdout.write_all(output.as_ref());
+    match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

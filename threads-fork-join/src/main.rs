@@ -9,9 +9,12 @@ use inputs::Counter;
 use lexopt::prelude::*;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::thread;
 use threads_fork_join::ForkJoin;
 
@@ -25,10 +28,15 @@ Prints what GNU wc prints in the C locale; - is standard input. A word is a run 
 white space. An input that cannot be read to its end is reported and not counted.
 
 Options:
-      --threads N  number of threads that count [default: one per core]
+      --threads N  threads that count, 1 to 512 [default: one per core]
   -h, --help       print this help
   -V, --version    print the version
 ";
+
+const VERSION: &str = concat!("threads-fork-join ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Far more threads than cores only slow it down: starting one takes some 50 µs.
+const MAX_THREADS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(511);
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -43,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 enum Command {
-    Print(String),
+    Print(&'static str),
     Demo,
     Count {
         threads: NonZero<usize>,
@@ -58,14 +66,12 @@ impl Command {
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("threads") => threads = Some(number_of_threads(&parser.value()?)?),
-                Short('h') | Long("help") => return Ok(Command::Print(HELP.into())),
-                Short('V') | Long("version") => {
-                    return Ok(Command::Print(format!(
-                        "threads-fork-join {}\n",
-                        env!("CARGO_PKG_VERSION")
-                    )));
+                Long("threads") => {
+                    let range = NonZero::<usize>::MIN..=MAX_THREADS;
+                    threads = Some(number("--threads", &parser.value()?, range)?);
                 }
+                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(file) => files.push(file),
                 _ => return Err(argument.unexpected()),
             }
@@ -84,7 +90,7 @@ impl Command {
 
     fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         match self {
-            Command::Print(text) => print(text.as_bytes())?,
+            Command::Print(text) => print(text)?,
             Command::Demo => demo()?,
             Command::Count { threads, files } => return Ok(count_files(threads, &files)?),
         }
@@ -92,22 +98,26 @@ impl Command {
     }
 }
 
-/// Far more threads than cores only slow it down: starting one takes some 50 µs.
-const MAX_THREADS: usize = 512;
-
-fn number_of_threads(value: &OsStr) -> Result<NonZero<usize>, String> {
+/// Reads the value of an option, a number within `range`.
+fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
     let number = value.to_str().and_then(|text| text.parse().ok());
     number
-        .filter(|number: &NonZero<usize>| number.get() <= MAX_THREADS)
-        .ok_or_else(|| format!("--threads: {value:?} is not a number from 1 to {MAX_THREADS}"))
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (from, to) = range.into_inner();
+            format!("{option}: {value:?} is not a number from {from} to {to}")
+        })
 }
 
 /// One thread per number, in whatever order they run.
 fn demo() -> io::Result<()> {
-    let greet = |i: &usize| print(format!("Hello from thread {i}\n").as_bytes());
+    let greet = |i: &usize| print(format!("Hello from thread {i}\n"));
     let threads = ForkJoin::new(NonZero::<usize>::MAX); // never more than numbers
     threads.try_run(&[0, 1, 2, 3, 4], |piece| piece.iter().try_for_each(greet))?;
-    print(b"All 5 threads have joined\n")
+    print("All 5 threads have joined\n")
 }
 
 /// Prints a line for each file that can be counted, and the total if more than one is named.
@@ -157,11 +167,10 @@ fn report(error: &str) {
 }
 
 /// Writes the whole output; a reader that has left, as `head` does, is no error.
-///
-/// Bytes, because a file's name need not be UTF-8.
-fn print(output: &[u8]) -> io::Result<()> {
+fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(output).and_then(|()| stdout.flush()) {
+    let written = stdout.write_all(output.as_ref());
+    match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
