@@ -298,6 +298,16 @@ struct Numbers {
     next: usize,
 }
 
+impl Numbers {
+    fn take_lowest(&mut self) -> usize {
+        self.given_back.pop_first().unwrap_or_else(|| {
+            let number = self.next;
+            self.next += 1;
+            number
+        })
+    }
+}
+
 #[cfg(not(all(test, loom)))]
 static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
     given_back: BTreeSet::new(),
@@ -312,12 +322,7 @@ impl Number {
     /// Takes the lowest free number, because the low ones own shards. The lock orders what the last
     /// thread of this number stored before what the next one loads.
     pub(crate) fn take() -> Self {
-        let mut numbers = Self::lock();
-        let lowest = numbers.given_back.pop_first();
-        Number(lowest.unwrap_or_else(|| {
-            numbers.next += 1;
-            numbers.next - 1
-        }))
+        Number(Self::lock().take_lowest())
     }
 
     fn lock() -> MutexGuard<'static, Numbers> {
@@ -583,6 +588,17 @@ mod tests {
         });
         let different: std::collections::HashSet<_> = numbers.iter().collect();
         assert_eq!(different.len(), 8, "{numbers:?}");
+    }
+
+    #[test]
+    fn the_lowest_free_number_is_taken() {
+        let mut numbers = Numbers::default();
+        let mut take = |given_back: &[usize]| {
+            numbers.given_back.extend(given_back);
+            numbers.take_lowest()
+        };
+        let taken = [&[][..], &[], &[], &[2, 0], &[], &[]].map(&mut take);
+        assert_eq!(taken, [0, 1, 2, 0, 2, 3]);
     }
 
     #[test]
