@@ -75,7 +75,8 @@ impl Piece {
     }
 }
 
-/// Bytes counted at a time: few enough for counts of one byte, and a whole number of vectors.
+/// Bytes counted at a time: few enough for counts of one byte, and a whole number of vectors of
+/// up to 32 bytes.
 const STEP: usize = 224;
 
 /// Counts the line ends, and the words that begin, among at most `STEP` bytes; `before` holds the

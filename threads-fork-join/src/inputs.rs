@@ -50,36 +50,31 @@ impl Counter {
     }
 
     fn count_regular(&mut self, file: &File, size: u64) -> io::Result<Piece> {
-        let threads = self.threads.min(worthwhile_threads(size));
-        if threads.get() == 1 {
+        let ranges = self.ranges(size);
+        if ranges.len() == 1 {
             let piece = count(file, &mut self.buffer)?;
-            // Files that the kernel makes up, as in /sys, hold less than they say, always.
-            if piece.count.bytes < size && file.metadata()?.len() < size {
-                return Err(shrank(piece.count.bytes, size));
+            if piece.count.bytes < size {
+                fail_if_shrunk(file, piece.count.bytes, size)?;
             }
             return Ok(piece);
         }
-        let ranges = ranges(size, threads);
         let count_ranges = |ranges: &[Range<u64>]| -> io::Result<Vec<Piece>> {
             let pieces = ranges.iter().map(|range| count_range(file, range, size));
             pieces.collect()
         };
-        let pieces = ForkJoin::new(threads).try_run(&ranges, count_ranges)?;
+        let pieces = ForkJoin::new(self.threads).try_run(&ranges, count_ranges)?;
         let pieces = pieces.into_iter().flatten();
         Ok(pieces.fold(Piece::default(), Piece::merge))
     }
-}
 
-fn worthwhile_threads(size: u64) -> NonZero<usize> {
-    let threads = usize::try_from(size / MIN_RANGE).unwrap_or(usize::MAX);
-    NonZero::new(threads).unwrap_or(NonZero::<usize>::MIN)
-}
-
-/// Cuts `0..size` into one range per thread.
-fn ranges(size: u64, threads: NonZero<usize>) -> Vec<Range<u64>> {
-    let count = threads.get() as u128;
-    let cut = |index| (u128::from(size) * index / count) as u64; // at most `size`
-    (0..count).map(|i| cut(i)..cut(i + 1)).collect()
+    /// Cuts `0..size` into at most one range per thread, none shorter than `MIN_RANGE` unless it is
+    /// the only one.
+    fn ranges(&self, size: u64) -> Vec<Range<u64>> {
+        let worthwhile = u128::from(size / MIN_RANGE).max(1);
+        let count = worthwhile.min(self.threads.get() as u128);
+        let cut = |index| (u128::from(size) * index / count) as u64; // at most `size`
+        (0..count).map(|i| cut(i)..cut(i + 1)).collect()
+    }
 }
 
 /// Counts one range of a file of `size` bytes; the last one goes on to wherever the file ends.
@@ -92,7 +87,7 @@ fn count_range(file: &File, range: &Range<u64>, size: u64) -> io::Result<Piece> 
     };
     let piece = count(reader.take(limit), &mut vec![0; BLOCK])?;
     if piece.count.bytes < length {
-        return Err(shrank(range.start + piece.count.bytes, size));
+        fail_if_shrunk(file, range.start + piece.count.bytes, size)?;
     }
     Ok(piece)
 }
@@ -109,9 +104,16 @@ fn count(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<Piece> {
     }
 }
 
-fn shrank(end: u64, size: u64) -> io::Error {
+/// For a file of `size` bytes that has ended already after `end`: an error if it has shrunk.
+///
+/// Files in /sys always hold less than their size says; only a size that changed means that the
+/// file shrank.
+fn fail_if_shrunk(file: &File, end: u64, size: u64) -> io::Result<()> {
+    if file.metadata()?.len() >= size {
+        return Ok(());
+    }
     let problem = format!("shrank while it was read: ended after {end} of {size} bytes");
-    io::Error::new(io::ErrorKind::UnexpectedEof, problem)
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem))
 }
 
 /// Reads a file that threads share, each from a position of its own.
@@ -184,19 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn small_files_get_no_thread_and_large_ones_no_more_than_they_are_worth() {
+    fn files_are_cut_into_no_more_ranges_than_threads_and_no_more_than_they_are_worth() {
         let sizes = [0, 1, 2 * MIN_RANGE - 1, 2 * MIN_RANGE, 9 * MIN_RANGE];
-        let threads = sizes.map(|size| worthwhile_threads(size).get());
-        assert_eq!(threads, [1, 1, 1, 2, 9]);
+        let ranges = |threads| sizes.map(|size| counter(threads).ranges(size).len());
+        assert_eq!(ranges(1), [1, 1, 1, 1, 1]);
+        assert_eq!(ranges(3), [1, 1, 1, 2, 3]);
+        assert_eq!(ranges(512), [1, 1, 1, 2, 9]);
     }
 
     #[test]
     fn ranges_cover_a_file_without_gap_or_overlap() {
-        for size in [0, 1, 7, MIN_RANGE, u64::MAX] {
-            for threads in [1, 2, 3, 8] {
-                let ranges = ranges(size, NonZero::new(threads).unwrap());
-                assert_eq!(ranges.len(), threads);
-                assert_eq!((ranges[0].start, ranges[threads - 1].end), (0, size));
+        for size in [0, 1, 2 * MIN_RANGE, 8 * MIN_RANGE + 7, u64::MAX] {
+            for threads in THREADS {
+                let ranges = counter(threads).ranges(size);
+                assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, size));
                 for pair in ranges.windows(2) {
                     assert_eq!(pair[0].end, pair[1].start);
                 }
@@ -240,6 +243,19 @@ mod tests {
             );
             assert_eq!(error.unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_always_holds_less_than_its_size_is_counted() {
+        let file = File::open("/sys/devices/system/cpu/online").unwrap();
+        let size = file.metadata().unwrap().len();
+        let bytes = counter(1).count_regular(&file, size).unwrap().count.bytes;
+        assert!(0 < bytes && bytes < size / 2, "{bytes} of {size}");
+        // Each half as if it were long enough for a thread.
+        let halves = [0..size / 2, size / 2..size];
+        let counted = halves.map(|half| count_range(&file, &half, size).unwrap().count.bytes);
+        assert_eq!(counted, [bytes, 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! For a few large pieces of work that are equally long, from about a millisecond in all: forking
 //! and joining a thread costs some 50 µs. The pieces borrow what they work on, may block on I/O,
-//! and may have a stack of any size.
+//! and may ask for a larger stack.
 //!
 //! # When not to use it
 //!
@@ -72,7 +72,6 @@ use std::thread;
 /// ```
 /// use std::num::NonZero;
 /// use threads_fork_join::ForkJoin;
-///
 /// let words = ["one", "two", "three", "four", "five"];
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
 /// let lengths = ForkJoin::new(threads).run(&words, |piece| piece.concat().len());
@@ -87,8 +86,10 @@ pub struct ForkJoin {
 impl ForkJoin {
     /// Cuts slices into at most `threads` pieces, one thread each.
     ///
-    /// Some hundreds are fine. With tens of thousands, Linux may start a thread that then finds no
-    /// memory for its signal stack, on which `std` aborts the process.
+    /// Some hundreds are fine. The limit on a default Linux is some 16,000: a process may have
+    /// 65,530 mappings (`vm.max_map_count`), and each thread takes about four. Beyond that, a
+    /// thread may start and then fail to set up its signal stack, on which `std` aborts the
+    /// process.
     pub fn new(threads: NonZero<usize>) -> Self {
         Self {
             threads,
@@ -99,8 +100,8 @@ impl ForkJoin {
     /// Gives each thread a stack of this many bytes instead of the default, 2 MiB or what
     /// `RUST_MIN_STACK` says.
     ///
-    /// A piece that gets no thread has the stack of the calling thread, and overflowing that aborts
-    /// the process. The more you ask for, the likelier a refusal.
+    /// A piece whose thread the operating system refuses runs on the stack of the calling thread
+    /// and may overflow it, which aborts the process. The more you ask for, the likelier a refusal.
     #[must_use]
     pub fn stack_size(self, bytes: usize) -> Self {
         Self {
@@ -112,14 +113,16 @@ impl ForkJoin {
     /// Works on all pieces at once and returns their results in the order of the pieces.
     ///
     /// The pieces are contiguous, their lengths differ by at most one, none is empty, and no
-    /// items make no pieces. Piece 3 runs on a thread named `fork-join-3`, while the calling
-    /// thread waits. A piece whose thread the operating system refuses runs on the calling thread
-    /// instead, one such piece after the other; so pieces must not wait for each other.
+    /// items make no pieces. Pieces are numbered from 0; piece 3 runs on a thread named
+    /// `fork-join-3`, while the calling thread waits. The operating system may refuse a thread.
+    /// Refused pieces run one after another on the calling thread, so no piece may wait for
+    /// another.
     ///
     /// # Panics
     ///
-    /// If `work` panics, once all pieces have ended: with the payload of the lowest piece that
-    /// panicked, unchanged.
+    /// If `work` panics, once all pieces have ended: with the payload of the first piece, in slice
+    /// order, that panicked, unchanged. If dropping another result or payload panics as well, the
+    /// process aborts.
     ///
     /// # Examples
     ///
@@ -162,7 +165,8 @@ impl ForkJoin {
     ///
     /// # Errors
     ///
-    /// The error of the lowest piece that failed. A failure does not stop the other pieces.
+    /// The error of the first piece, in slice order, that failed. A failure does not stop the
+    /// other pieces.
     ///
     /// # Panics
     ///
@@ -189,12 +193,13 @@ impl ForkJoin {
     }
 }
 
-/// Cuts off one piece after the other, each an equal share of what is left, rounded down.
+/// The next piece takes `rest / pieces_left` items, so lengths differ by at most one.
 fn pieces<T>(items: &[T], threads: NonZero<usize>) -> impl Iterator<Item = &[T]> {
     let count = threads.get().min(items.len());
     let mut rest = items;
     (0..count).map(move |index| {
-        let (piece, after) = rest.split_at(rest.len() / (count - index));
+        let pieces_left = count - index;
+        let (piece, after) = rest.split_at(rest.len() / pieces_left);
         rest = after;
         piece
     })
@@ -211,29 +216,30 @@ fn fork_join<'a, T: Sync, R: Send>(
     let results: Vec<thread::Result<R>> = thread::scope(|scope| {
         // Each step ends with `collect`, so that every thread runs before a piece is worked on
         // here, and every piece is under way before the first thread is waited for.
-        let forked: Vec<_> = pieces(items, threads)
+        let spawned: Vec<_> = pieces(items, threads)
             .enumerate()
-            .map(|(index, piece)| {
-                let thread = builder(index).spawn_scoped(scope, move || work(piece));
-                thread.map_err(|_refused| piece)
-            })
+            .map(|(index, piece)| builder(index).spawn_scoped(scope, move || work(piece)))
             .collect();
 
-        // A panic here must wait for the threads as well. Nobody sees what it left half-done: the
-        // payload is raised again below.
+        // A panic here must not skip the pieces that follow, nor overtake that of a lower one. What
+        // it left half-done is as visible as after a panic in any thread.
         let work_here = |piece| catch_unwind(AssertUnwindSafe(|| work(piece)));
-        let under_way: Vec<_> = forked
-            .into_iter()
-            .map(|forked| forked.map_err(work_here))
+        let threads_or_results: Vec<_> = pieces(items, threads)
+            .zip(spawned)
+            .map(|(piece, thread)| thread.map_err(|_refused| work_here(piece)))
             .collect();
 
-        under_way
+        threads_or_results
             .into_iter()
-            .map(|piece| piece.map_or_else(|result| result, |thread| thread.join()))
+            .map(|thread_or_result| match thread_or_result {
+                Ok(thread) => thread.join(),
+                Err(result) => result,
+            })
             .collect()
     });
-    let unwrap = |result: thread::Result<R>| result.unwrap_or_else(|panic| resume_unwind(panic));
-    results.into_iter().map(unwrap).collect()
+    let result_or_panic =
+        |result: thread::Result<R>| result.unwrap_or_else(|payload| resume_unwind(payload));
+    results.into_iter().map(result_or_panic).collect()
 }
 
 #[cfg(test)]
@@ -241,8 +247,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use std::cell::RefCell;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Barrier, mpsc};
+    use std::sync::{Arc, Barrier, mpsc};
     use std::time::Duration;
 
     /// Items, threads, and the lengths of the pieces they make.
@@ -279,26 +286,35 @@ mod tests {
         ForkJoin::new(threads(count))
     }
 
-    /// A thread that no operating system can start: its stack is 15/16 of all addresses.
-    fn refused() -> thread::Builder {
-        thread::Builder::new().stack_size(15 << (usize::BITS - 4))
+    /// A stack that no operating system can grant: 15/16 of all addresses.
+    const REFUSED_STACK: usize = 15 << (usize::BITS - 4);
+
+    /// Refuses the thread of one piece, or of none.
+    fn refuse(refused_piece: Option<usize>) -> impl Fn(usize) -> thread::Builder {
+        move |index| {
+            let builder = thread::Builder::new();
+            if Some(index) == refused_piece {
+                builder.stack_size(REFUSED_STACK)
+            } else {
+                builder
+            }
+        }
     }
 
     #[test]
     fn pieces_are_contiguous_and_their_lengths_differ_by_at_most_one() {
-        for (length, count, expected) in SHAPES {
-            let items: Vec<usize> = (0..length).collect();
-            let parallel = on(count).run(&items, |piece| piece);
-            let lengths: Vec<usize> = parallel.iter().map(|piece| piece.len()).collect();
-            assert_eq!(lengths, expected, "{length} items on {count} threads");
-            assert_eq!(
-                parallel.concat(),
-                items,
-                "{length} items on {count} threads"
-            );
-            let sequential = on(count).run_sequential(&items, |piece| piece);
-            assert_eq!(sequential, parallel, "{length} items on {count} threads");
-        }
+        within_deadline(|| {
+            for (length, count, expected) in SHAPES {
+                let case = format!("{length} items on {count} threads");
+                let items: Vec<usize> = (0..length).collect();
+                let parallel = on(count).run(&items, |piece| piece);
+                let lengths: Vec<usize> = parallel.iter().map(|piece| piece.len()).collect();
+                assert_eq!(lengths, expected, "{case}");
+                assert_eq!(parallel.concat(), items, "{case}");
+                let sequential = on(count).run_sequential(&items, |piece| piece);
+                assert_eq!(sequential, parallel, "{case}");
+            }
+        });
     }
 
     #[test]
@@ -339,25 +355,29 @@ mod tests {
     #[test]
     fn a_thread_has_the_stack_that_it_was_given() {
         /// Needs at least 64 KiB of stack per level.
-        fn descend(levels: usize) -> usize {
+        fn descend(levels: u64) -> u64 {
             let frame = [levels; 8 * 1024];
             match *std::hint::black_box(&frame) {
                 [0, ..] => 0,
                 [level, ..] => 1 + descend(level - 1),
             }
         }
-        // More than the 2 MiB that is the default, and than the 8 MiB of most main threads.
-        let depths = on(2)
-            .stack_size(64 << 20)
-            .run(&[150, 200], |piece| descend(piece[0]));
+        // Deeper than the 2 MiB of the default and the 8 MiB of most main threads: without the
+        // stack that it asks for, this aborts the process.
+        let depths = within_deadline(|| {
+            let deep = on(2).stack_size(64 << 20);
+            deep.run(&[150, 200], |piece| descend(piece[0]))
+        });
         assert_eq!(depths, [150, 200]);
     }
 
     #[test]
     fn pieces_that_get_no_thread_run_on_the_calling_thread() {
-        let stingy = on(3).stack_size(15 << (usize::BITS - 4));
-        let ids = stingy.run(&[1, 2, 3], |piece| (piece[0], thread::current().id()));
-        assert_eq!(ids, [1, 2, 3].map(|item| (item, thread::current().id())));
+        within_deadline(|| {
+            let refused = on(3).stack_size(REFUSED_STACK);
+            let ids = refused.run(&[1, 2, 3], |piece| (piece[0], thread::current().id()));
+            assert_eq!(ids, [1, 2, 3].map(|item| (item, thread::current().id())));
+        });
     }
 
     #[test]
@@ -369,20 +389,20 @@ mod tests {
                     all.wait();
                     piece[0]
                 };
-                fork_join(&[0, 1, 2], threads(3), work, |index| {
-                    if index == refused_piece {
-                        refused()
-                    } else {
-                        thread::Builder::new()
-                    }
-                })
+                fork_join(&[0, 1, 2], threads(3), work, refuse(Some(refused_piece)))
             });
             assert_eq!(results, [0, 1, 2]);
         }
     }
 
     #[test]
-    fn the_error_of_the_lowest_piece_is_returned() {
+    fn the_sequential_twin_works_on_the_calling_thread() {
+        let ids = on(3).run_sequential(&[1, 2, 3], |_| thread::current().id());
+        assert_eq!(ids, [thread::current().id(); 3]);
+    }
+
+    #[test]
+    fn the_error_of_the_first_piece_is_returned() {
         let work = |piece: &[u32]| {
             if piece[0] < 2 {
                 Ok(piece[0])
@@ -390,10 +410,39 @@ mod tests {
                 Err(piece[0])
             }
         };
-        assert_eq!(on(4).try_run(&[0, 1, 2, 3], work), Err(2));
-        assert_eq!(on(4).try_run(&[3, 1, 2, 0], work), Err(3));
-        assert_eq!(on(4).try_run(&[0, 1, 1, 0], work), Ok(vec![0, 1, 1, 0]));
-        assert_eq!(on(4).try_run(&[], work), Ok(vec![]));
+        within_deadline(move || {
+            assert_eq!(on(4).try_run(&[0, 1, 2, 3], work), Err(2));
+            assert_eq!(on(4).try_run(&[3, 1, 2, 0], work), Err(3));
+            assert_eq!(on(4).try_run(&[0, 1, 1, 0], work), Ok(vec![0, 1, 1, 0]));
+            assert_eq!(on(4).try_run(&[], work), Ok(vec![]));
+        });
+    }
+
+    #[test]
+    fn the_error_of_the_first_piece_wins_even_if_it_is_the_last_to_come() {
+        struct WaitOnDrop(Arc<Barrier>);
+        impl Drop for WaitOnDrop {
+            fn drop(&mut self) {
+                self.0.wait();
+            }
+        }
+        thread_local! {
+            /// Dropped when its thread ends, and so after the piece has returned.
+            static AT_EXIT: RefCell<Option<WaitOnDrop>> = const { RefCell::new(None) };
+        }
+        let result: Result<Vec<()>, _> = within_deadline(|| {
+            let second_has_returned = Arc::new(Barrier::new(2));
+            on(2).try_run(&[0, 1], |piece| {
+                let barrier = Arc::clone(&second_has_returned);
+                if piece[0] == 1 {
+                    AT_EXIT.set(Some(WaitOnDrop(barrier)));
+                } else {
+                    barrier.wait();
+                }
+                Err(piece[0])
+            })
+        });
+        assert_eq!(result, Err(0));
     }
 
     #[cfg(panic = "unwind")]
@@ -414,13 +463,7 @@ mod tests {
                         std::panic::panic_any(piece[0]);
                     }
                 };
-                let builder = |index| {
-                    if Some(index) == refused_piece {
-                        refused()
-                    } else {
-                        thread::Builder::new()
-                    }
-                };
+                let builder = refuse(refused_piece);
                 let forked = || fork_join(&[0, 1, 2, 3], threads(4), work, builder);
                 let payload = catch_unwind(AssertUnwindSafe(forked)).unwrap_err();
                 (*payload.downcast().unwrap(), ended.load(Ordering::Relaxed))
@@ -437,7 +480,7 @@ mod tests {
         }
 
         #[test]
-        fn of_several_panics_the_lowest_piece_wins() {
+        fn of_several_panics_that_of_the_first_piece_wins() {
             for refused_piece in [None, Some(0), Some(1), Some(3)] {
                 assert_eq!(run(&[0, 1, 2, 3], refused_piece), (0, 4));
                 assert_eq!(run(&[2, 3], refused_piece), (2, 4));
@@ -450,10 +493,26 @@ mod tests {
                 0 => Err(()),
                 _ => panic!("piece {}", piece[0]),
             };
-            let payload =
-                catch_unwind(|| on(2).try_run(&[0, 1], work)).map(|_: Result<Vec<()>, _>| ());
-            let payload = payload.unwrap_err();
+            let outcome = within_deadline(move || {
+                catch_unwind(|| -> Result<Vec<()>, _> { on(2).try_run(&[0, 1], work) })
+            });
+            let payload = outcome.unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&"piece 1".to_string()));
+        }
+
+        #[test]
+        fn the_sequential_twin_stops_at_the_first_panic() {
+            let begun = AtomicUsize::new(0);
+            let work = |piece: &[usize]| {
+                begun.fetch_add(1, Ordering::Relaxed); // one thread
+                if piece[0] > 0 {
+                    std::panic::panic_any(piece[0]);
+                }
+            };
+            let run = || on(4).run_sequential(&[0, 1, 2, 3], work);
+            let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+            assert_eq!(payload.downcast_ref(), Some(&1_usize));
+            assert_eq!(begun.into_inner(), 2);
         }
     }
 }

@@ -24,19 +24,21 @@ joins five threads that say hello.
 
 Usage: threads-fork-join [--threads N] [FILE|-]...
 
-Prints what GNU wc prints in the C locale; - is standard input. A word is a run of bytes without
-white space. An input that cannot be read to its end is reported and not counted.
+Prints what GNU wc prints in the C locale. Standard input is read only if - is given. A word is a
+run of bytes without white space. An input that cannot be read to its end is reported and not
+counted.
 
 Options:
-      --threads N  threads that count, 1 to 512 [default: one per core]
+      --threads N  at most this many threads per file, 1 to 512 [default: one per core]
   -h, --help       print this help
   -V, --version    print the version
 ";
 
 const VERSION: &str = concat!("threads-fork-join ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Far more threads than cores only slow it down: starting one takes some 50 µs.
-const MAX_THREADS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(511);
+/// Generous: more than the cores of nearly all machines. Starting a thread takes some 50 µs, so all
+/// of them take 25 ms.
+const MAX_THREADS: NonZero<usize> = NonZero::new(512).unwrap();
 
 fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
@@ -161,7 +163,7 @@ fn add_line(output: &mut Vec<u8>, count: Count, width: usize, name: &OsStr) {
     output.push(b'\n');
 }
 
-/// Not `eprintln!`, which panics when standard error is closed.
+/// Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
 fn report(error: &str) {
     let _ = writeln!(io::stderr(), "threads-fork-join: {error}");
 }
@@ -172,6 +174,7 @@ fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }

@@ -144,6 +144,40 @@ fn standard_input_from_a_file_has_a_size() {
 }
 
 #[test]
+#[cfg(unix)]
+fn standard_input_that_is_a_directory_is_named_and_not_counted() {
+    let mut command = threads_fork_join(&["-"]);
+    command.stdin(fs::File::open(folder()).unwrap());
+    let (code, stdout, stderr) = outcome(command.output().unwrap());
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    let start = "threads-fork-join: standard input: ";
+    assert!(stderr.starts_with(start), "{stderr}");
+}
+
+#[test]
+#[cfg(unix)]
+fn closed_standard_input_is_empty_and_closed_standard_output_is_no_error() {
+    for (redirection, stdout) in [("<&-", "      0       0       0 -\n"), (">&-", "")] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("\"$PROGRAM\" - {redirection}")]);
+        shell.env("PROGRAM", env!("CARGO_BIN_EXE_threads-fork-join"));
+        let expected = (Some(0), stdout.into(), "".into());
+        assert_eq!(outcome(run_command(shell, b"")), expected, "{redirection}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")] // other file systems may refuse such a name
+fn a_file_name_that_is_not_utf8_is_printed_as_it_is() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"not-\xff-utf8");
+    fs::write(folder().join(name), "a b\n").unwrap();
+    let mut command = threads_fork_join(&[]);
+    command.arg(name);
+    assert_eq!(command.output().unwrap().stdout, b"1 2 4 not-\xff-utf8\n");
+}
+
+#[test]
 fn all_white_space_of_the_c_locale_ends_a_word() {
     let text = b"a b\tc\nd\x0be\x0cf\rg\r\n\xc2\xa0\0 \x1f";
     assert_prints(&["-"], text, "      2       9      20 -\n");
@@ -331,9 +365,30 @@ fn a_full_disk_is_an_error() {
     let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
     assert_eq!(code, Some(1));
     assert!(
-        stderr.starts_with("threads-fork-join: No space left"),
+        stderr.starts_with("threads-fork-join: standard output: No space left"),
         "{stderr}"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
+    for (argument, code) in [("no-such-file", 1), ("--sideways", 2)] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = threads_fork_join(&[argument]).stderr(full).status();
+        assert_eq!(status.unwrap().code(), Some(code), "{argument}");
+    }
+}
+
+/// Where it is compiled and run.
+#[test]
+#[cfg(unix)] // elsewhere, lines may end otherwise
+fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
+    let docs = include_str!("../src/lib.rs").replace("/// ", "");
+    let readme = include_str!("../README.md");
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert!(docs.contains(example), "{example}");
 }
 
 /// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
