@@ -2,7 +2,7 @@
 //!
 //! | values | function | result |
 //! |---|---|---|
-//! | anything that fits `i64` | [`exact_sum`] | the true sum, as `i128` |
+//! | `i8` to `i64`, `u8` to `u32` | [`exact_sum`] | the true sum, as `i128` |
 //! | `f64` | [`reproducible_sum`] | compensated; the same bits on any number of threads |
 //!
 //! # When to use it
@@ -10,9 +10,9 @@
 //! For long slices in memory, when the answer must not depend on the machine. rayon's own integer
 //! sum is as fast, its float sum twice as fast, but:
 //!
-//! - `par_iter().sum::<i32>()` adds in `i32`: a partial sum that overflows panics in a debug build
-//!   and wraps silently in a release build, even where the total would have fitted. Here every
-//!   piece is added up without overflow, and the total is an `i128`.
+//! - `par_iter().sum::<i32>()` adds in `i32`: in a debug build, a partial sum that overflows panics,
+//!   even where the total would fit; in a release build, a total that does not fit wraps silently.
+//!   Here nothing overflows, and the total is an `i128`.
 //! - `par_iter().sum::<f64>()` can differ from run to run: where rayon splits the slice depends on
 //!   which thread happens to be idle, and float addition is not associative. Here the pieces
 //!   depend on the slice's length alone, and their sums are added in order of position.
@@ -24,6 +24,8 @@
 //! - Values that arrive over time, from files or sockets: send batches through a channel pipeline.
 //! - Work that blocks: rayon has one thread per core, and a blocked one is a core lost. Use threads
 //!   or async.
+//! - While holding a lock: the calling thread may run another job of the pool while it waits, and
+//!   that job may want the same lock.
 //!
 //! # How it ends
 //!
@@ -43,8 +45,8 @@ const INTEGER_PIECE: usize = 1 << 16;
 /// between 2^17 and 2^18 `i64` on two cores.
 const INTEGER_CUTOFF: usize = 1 << 18;
 
-/// Values per piece of a float sum. The result depends on this number, so changing it changes last
-/// digits.
+/// Values per piece of a float sum: an eighth of an integer piece, as each takes eight times as
+/// long. Changing it changes the last digits of results.
 const FLOAT_PIECE: usize = 1 << 13;
 
 /// Floats from which threads are woken. Lower than for integers because compensated addition takes
@@ -53,8 +55,14 @@ const FLOAT_CUTOFF: usize = 1 << 15;
 
 /// Adds up integers in parallel, exactly: the sum cannot overflow.
 ///
-/// A total that has to fit a narrower type is narrowed once, at the end, with `try_from`. `u64`
-/// does not fit `i64`; for it, `par_iter().map(|&value| u128::from(value)).sum()` is exact as well.
+/// A total that has to fit a narrower type is narrowed once, at the end, with `try_from`.
+///
+/// Not for `u64`, `usize` and `isize`, of which not all values fit `i64`; for these,
+/// `values.par_iter().map(|&value| value as i128).sum::<i128>()` is exact as well.
+///
+/// # Panics
+///
+/// Only if converting a value does.
 ///
 /// # Examples
 ///
@@ -90,11 +98,11 @@ pub fn exact_sum_sequential<T: Copy + Into<i64>>(values: &[T]) -> i128 {
 /// Adds up fewer than 2^32 values in 64-bit lanes, which the compiler turns into vector
 /// instructions; additions of `i128` it does not, and they take nearly twice as long for `i64`.
 ///
-/// A value `v` is `2^32 * (v >> 32) + low`, with `low` in `0..2^32`. The sum of the `v >> 32` fits
-/// 64 bits; so does the sum of the `low`s, which is therefore what remains of the wrapped sum of
-/// the `v`s.
+/// A value `v` is `2^32 * high + low`, with `high = v >> 32` and `low` in `0..2^32`. The sum of the
+/// `high`s fits 64 bits, and so does that of the `low`s. The latter need not be added up: modulo
+/// 2^64, it is the sum of the `v`s less 2^32 times that of the `high`s.
 fn sum_piece<T: Copy + Into<i64>>(values: &[T]) -> i128 {
-    /// Makes `i64` unsigned, in the same order: SSE2 cannot shift signed 64-bit lanes.
+    /// Added to an `i64`, makes it a `u64`: SSE2 cannot shift signed 64-bit lanes to the right.
     const BIAS: u64 = 1 << 63;
     let (mut wrapped, mut biased_high) = (0_i64, 0_u64);
     for &value in values {
@@ -103,6 +111,7 @@ fn sum_piece<T: Copy + Into<i64>>(values: &[T]) -> i128 {
         // Cannot wrap; but an overflow check would keep debug builds from vectorising.
         biased_high = biased_high.wrapping_add((value as u64 ^ BIAS) >> 32);
     }
+    // Each `high` was 2^63 >> 32 too large.
     let high = biased_high.wrapping_sub((values.len() as u64) << 31) as i64;
     let low = wrapped.wrapping_sub(high << 32) as u64;
     (i128::from(high) << 32) + i128::from(low)
@@ -113,9 +122,9 @@ fn sum_piece<T: Copy + Into<i64>>(values: &[T]) -> i128 {
 /// The slice is cut into pieces of 8,192 values; each piece is added up with compensation, from its
 /// first value to its last; the piece sums are added with compensation, in order.
 ///
-/// An infinity or NaN among the values gives what `iter().sum()` gives. Finite values whose running
-/// sum leaves the range of `f64` give an infinity or NaN, even where the total would have fitted. A
-/// sum of zero is `+0.0`.
+/// An infinity or NaN among the values gives what `iter().sum()` gives. But if the finite values of
+/// a piece, or the pieces so far, add up to more than `f64` holds, the result is an infinity or NaN
+/// whatever else there is. A sum of zero is `+0.0`.
 ///
 /// # Examples
 ///
@@ -289,13 +298,15 @@ mod tests {
             .collect()
     }
 
-    /// Floats of both signs and many sizes, so that the order of addition shows in the last bits.
-    fn random_floats(length: usize) -> Vec<f64> {
+    /// Floats of many sizes, each with its opposite: all that is left of them in the end is what
+    /// rounding took away, which the order of addition decides.
+    fn cancelling_floats(length: usize) -> Vec<f64> {
         let scaled = |bits: u64| (bits as i64 as f64) * 2_f64.powi((bits % 64) as i32 - 32);
-        random(0x2545_F491_4F6C_DD1D)
-            .take(length)
-            .map(scaled)
-            .collect()
+        let random = random(0x2545_F491_4F6C_DD1D).map(scaled);
+        let half: Vec<f64> = random.take(length / 2).collect();
+        let negated = half.iter().rev().map(|float| -float);
+        let odd_one = vec![0.0; length % 2];
+        half.iter().copied().chain(negated).chain(odd_one).collect()
     }
 
     #[test]
@@ -336,7 +347,7 @@ mod tests {
     #[test]
     fn float_sums_have_the_same_bits_in_every_pool() {
         for length in LENGTHS {
-            let values = random_floats(length);
+            let values = cancelling_floats(length);
             let expected = reproducible_sum_sequential(&values).to_bits();
             for threads in [1, 2, 3, 8] {
                 let sum = in_pool(threads, || reproducible_sum(&values));
@@ -350,8 +361,15 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_the_pieces_matters() {
+        let values = cancelling_floats(17 * FLOAT_PIECE + 12_345);
+        let reversed = in_order(values.chunks(FLOAT_PIECE).rev().map(compensated));
+        assert_ne!(reversed.to_bits(), reproducible_sum(&values).to_bits());
+    }
+
+    #[test]
     fn float_sums_have_the_same_bits_in_a_hundred_runs() {
-        let values = random_floats(FLOAT_CUTOFF + 12_345);
+        let values = cancelling_floats(17 * FLOAT_PIECE + 12_345);
         let expected = reproducible_sum_sequential(&values).to_bits();
         in_pool(3, || {
             for run in 0..100 {
@@ -374,7 +392,7 @@ mod tests {
     #[test]
     fn the_scheme_is_the_documented_one() {
         // Written out a second time, with Knuth's TwoSum in place of Neumaier's branch.
-        let values = random_floats(5 * 8192 + 17);
+        let values = cancelling_floats(17 * 8192 + 17);
         let add = |(sum, lost): (f64, f64), value: f64| {
             let total = sum + value;
             let added = total - sum;

@@ -20,9 +20,9 @@ Sums every number in files, in parallel. Without FILE, shows rayon on the number
 
 Usage: rayon-sum [--threads N] [FILE|-]...
 
-Numbers are separated by white space; - is standard input. Integers are summed exactly, in 128
-bits. With decimal (1.5) or exponent (2e9) forms among them, inf or nan, the result is a 64-bit
-float, the same on any number of threads.
+Numbers are separated by white space. Standard input is read if - is given. Integers are summed
+exactly; the sum must fit in a signed 128-bit integer. If any number is a decimal (1.5), has an
+exponent (2e9), or is inf or nan, the sum is a 64-bit float, the same on any number of threads.
 
 Options:
       --threads N  threads, 1 to 512 [default: RAYON_NUM_THREADS, or one per core]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         },
         Err(error) => (format!("{error}\nTry 'rayon-sum --help'."), 2),
     };
-    // Not `eprintln!`, which panics when standard error is closed.
+    // Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
     let _ = writeln!(io::stderr(), "rayon-sum: {error}");
     ExitCode::from(code)
 }
@@ -83,7 +83,10 @@ impl Command {
     }
 
     fn run(self) -> Result<(), Box<dyn Error>> {
-        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.map_err(|error| format!("cannot start the threads: {error}"))
+        };
         let output = match self {
             Command::Print(text) => text.into(),
             Command::Demo { threads } => pool(threads)?.install(demo),
@@ -143,6 +146,7 @@ fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }

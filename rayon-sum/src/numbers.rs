@@ -34,8 +34,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Reason::Malformed => "is not a number",
-            Reason::TooLong => "is too long for a number",
-            Reason::IntegerOverflow => "does not fit in 128 bits",
+            Reason::TooLong => "is too long for a number between white space",
+            Reason::IntegerOverflow => "does not fit in a signed 128-bit integer",
             Reason::FloatOverflow => "is too large for a 64-bit float",
         })
     }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_among_floats_are_added_exactly_and_rounded_once() {
+    fn integers_among_floats_are_added_exactly_before_they_are_rounded() {
         assert_eq!(value("1 2.5"), Ok(Number::Float(3.5)));
         assert_eq!(
             value("9007199254740993 0.0"),

@@ -153,14 +153,14 @@ fn a_bad_number_is_located() {
         &["-"],
         b"170141183460469231731687303715884105727 1",
         1,
-        "rayon-sum: the sum does not fit in 128 bits\n",
+        "rayon-sum: the sum does not fit in a signed 128-bit integer\n",
     );
 }
 
 #[test]
 fn a_token_of_ten_megabytes_is_refused_in_short() {
     let error = format!(
-        "rayon-sum: standard input:1: \"{}\"... is too long for a number\n",
+        "rayon-sum: standard input:1: \"{}\"... is too long for a number between white space\n",
         "7".repeat(40)
     );
     assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &error);
@@ -179,6 +179,20 @@ fn a_directory_is_named() {
     let (code, stdout, stderr) = outcome(run(&["."], b""));
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert!(stderr.starts_with("rayon-sum: .: "), "{stderr}");
+}
+
+#[test]
+#[cfg(unix)]
+fn many_files_need_few_descriptors() {
+    let one = file("many-files", "1 ");
+    let shell = format!("ulimit -n 16; \"$PROGRAM\" $(yes {one} | head -n 300)");
+    let output = Command::new("sh")
+        .args(["-c", &shell])
+        .env("PROGRAM", env!("CARGO_BIN_EXE_rayon-sum"))
+        .current_dir(folder())
+        .output()
+        .unwrap();
+    assert_eq!(outcome(output), (Some(0), "300\n".into(), "".into()));
 }
 
 #[test]
@@ -203,6 +217,10 @@ fn wrong_usage_is_explained() {
         (
             &["--threads", "0", "-"][..],
             "--threads: \"0\" is not a number from 1 to 512",
+        ),
+        (
+            &["--threads=513"],
+            "--threads: \"513\" is not a number from 1 to 512",
         ),
         (
             &["--threads", "many", "-"],
@@ -292,7 +310,31 @@ fn a_full_disk_is_an_error() {
         .unwrap();
     let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
     assert_eq!(code, Some(1));
-    assert!(stderr.starts_with("rayon-sum: No space left"), "{stderr}");
+    assert!(
+        stderr.starts_with("rayon-sum: standard output: No space left"),
+        "{stderr}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
+    for (argument, code) in [("no-such-file", 1), ("--sideways", 2)] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = rayon_sum(&[argument]).stderr(full).status();
+        assert_eq!(status.unwrap().code(), Some(code), "{argument}");
+    }
+}
+
+/// Where it is compiled and run.
+#[test]
+#[cfg(unix)] // elsewhere, lines may end otherwise
+fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
+    let docs = include_str!("../src/lib.rs").replace("/// ", "");
+    let readme = include_str!("../README.md");
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert!(docs.contains(example), "{example}");
 }
 
 /// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
