@@ -21,25 +21,30 @@
 //!
 //! # How it ends
 //!
-//! Every sender and receiver is moved into the one thread that uses it, and none is kept. So when a
-//! thread ends, its neighbours notice: `recv` fails once all senders are gone and the queue is
-//! empty, which is the end of the stream; `send` fails once all receivers are gone: nobody wants
-//! more. Neither is an error. A spare sender, even unused, would let the sink wait for ever, and a
-//! spare receiver the source.
+//! Every sender and receiver of items is moved into the one thread that uses it, and none is kept.
+//! So when a thread ends, its neighbours notice: `recv` fails once all senders are gone and the
+//! queue is empty, which is the end of the stream; `send` fails once all receivers are gone: nobody
+//! wants more. Neither is an error. A spare sender, even unused, would make the sink wait for ever;
+//! a spare receiver, the source.
 //!
 //! - Normally, when the source has no more items and the sink has taken all results.
-//! - On request, see [`Pipeline::stop_on`], or when the sink returns [`ControlFlow::Break`]; what
-//!   fails after that is not reported.
+//! - On request, see [`Pipeline::stop_on`]. What was accepted before is worked on, and may fail.
+//! - When the sink returns [`ControlFlow::Break`]. What fails after that is not reported.
 //! - With the error, or the panic, that is first in input order. Everything before it is delivered,
-//!   and, unless unordered, nothing after it. The others finish the item in hand and stop. A panic
-//!   of the sink ends the run at once: unordered, whatever has failed before it in the input.
+//!   and, unless unordered, nothing after it. The others finish the item in hand; a worker that
+//!   waits for one may still begin it, but no second one. A panic of the sink ends the run at once:
+//!   unordered, whatever has failed before it in the input.
 //!
-//! To go on after a failed item, let the stage return `Ok(Err(...))`. Nothing can interrupt a
-//! source, stage or sink that never returns.
+//! To go on after a failed item, let the stage return `Ok(Err(...))`.
+//!
+//! A run ends when source, stage and sink have returned: nothing can interrupt them. So a source
+//! that blocks, on a socket or a channel, delays the end, an error and a stop until its next item.
+//! Where panics abort (`panic = "abort"`), the first one ends the process.
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, select_biased};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::io;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -55,14 +60,14 @@ use std::time::{Duration, Instant};
 /// use channels_pipeline::Pipeline;
 /// use std::num::NonZero;
 /// use std::ops::ControlFlow;
-///
+/// let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
 /// let lines = ["1", "2", "x", "4"]; // in real use, batches of lines
 /// let mut doubled = Vec::new();
-/// let result = Pipeline::new(NonZero::<usize>::MIN, 8).run(
-///     lines.map(Ok),
-///     |line| line.parse::<u32>().map(|number| 2 * number),
+/// let result = Pipeline::new(workers, 2 * workers.get()).run(
+///     lines.map(Ok), // source: an iterator of results
+///     |line| line.parse::<u32>().map(|number| 2 * number), // stage: on all workers
 ///     |number| {
-///         doubled.push(number);
+///         doubled.push(number); // sink: on this thread, in order
 ///         ControlFlow::Continue(())
 ///     },
 /// );
@@ -77,20 +82,22 @@ pub struct Pipeline {
     stop: Receiver<()>,
 }
 
-/// What each stage of a pipeline did. The bottleneck is the one that hardly ever waited.
+/// What a run did. The bottleneck is the stage that hardly ever waited.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
-    /// It waits to send while the bound is reached.
-    pub source: Stage,
-    /// All workers together.
-    pub workers: Stage,
-    /// What was delivered.
-    pub sink: Stage,
+    /// Its `sending` is the time it waited because the pipeline was full.
+    pub source: StageReport,
+    /// Added up over the workers: divide times by their number to compare them.
+    pub workers: StageReport,
+    /// Its `items` are the results that were delivered.
+    pub sink: StageReport,
+    /// Whether [`Pipeline::stop_on`] ended it, and not the end of the input.
+    pub stopped: bool,
 }
 
 /// What one stage did.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Stage {
+pub struct StageReport {
     /// Items that went through.
     pub items: u64,
     /// Time in the caller's code.
@@ -113,8 +120,9 @@ type Done<R, E> = (u64, Result<R, Cause<E>>);
 impl Pipeline {
     /// A pipeline with this many workers, and room for `capacity` items besides those they work on.
     ///
-    /// A few per worker keep them busy when items take unequally long; more only costs memory. It
-    /// is set aside at the start of a run, so an absurd capacity aborts the process.
+    /// A capacity of a few items per worker keeps all of them busy when items take unequally long;
+    /// more only costs memory. It is allocated at the start of a run, where a huge one panics or
+    /// aborts.
     #[must_use]
     pub fn new(workers: NonZero<usize>, capacity: usize) -> Self {
         Self {
@@ -138,15 +146,19 @@ impl Pipeline {
 
     /// Stops taking input when a message arrives on `stop`, or when its last sender is dropped.
     ///
-    /// What was accepted until then is worked on and delivered, as at the end of the input. A
-    /// message stops one run, of this pipeline or a clone; a dropped sender stops all later ones
-    /// too.
+    /// What was accepted until then, an item that the source is waiting for included, is worked on
+    /// and delivered, as at the end of the input; [`Report::stopped`] tells the difference.
+    ///
+    /// Dropping the sender stops the current run and all later ones. A message stops one run, the
+    /// next one if it comes too late for this; as nobody receives between runs, send it with
+    /// `try_send` through a channel with room for it, such as `bounded(1)`.
     #[must_use]
     pub fn stop_on(self, stop: Receiver<()>) -> Self {
         Self { stop, ..self }
     }
 
-    /// The most items ever read and not yet handed to the sink: workers plus capacity.
+    /// The most items ever read and not yet handed to the sink, which holds one more: workers plus
+    /// capacity.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
         self.workers.get().saturating_add(self.capacity)
@@ -159,45 +171,60 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// The error that is first in input order; one of the source comes after all of its items.
+    /// The first error in input order. One of the source comes after all items before it.
     ///
     /// # Panics
     ///
-    /// With the payload of the first panic, after all threads have ended; with std's own message
-    /// if an item panics when it is dropped, or if the system cannot start a thread.
+    /// If the first failure in input order is a panic: with its payload, after all threads have
+    /// ended. If the system cannot start the source's thread and that of one worker; the run goes on
+    /// with fewer workers if it refuses the others. If the source, an item or a result
+    /// panics when it is dropped.
     pub fn run<T: Send, R: Send, E: Send>(
         &self,
         source: impl IntoIterator<Item = Result<T, E>, IntoIter: Send>,
         stage: impl Fn(T) -> Result<R, E> + Sync,
         sink: impl FnMut(R) -> ControlFlow<()>,
     ) -> Result<Report, E> {
-        let (source, stage) = (source.into_iter(), &stage);
+        let (source, stage, failed) = (source.into_iter(), &stage, &AtomicBool::new(false));
         let (work, to_do) = bounded(self.capacity);
         let (results, done) = bounded(self.capacity);
-        // What bounds the pipeline: one token for each item in flight. The source puts it in before
+        // What bounds the pipeline: one permit for each item in flight. The source puts it in before
         // it takes an item, and the sink takes it out before it uses the result. This alone bounds
         // all that is between them, the results that wait for their turn included.
-        let (entered, left) = bounded(self.max_in_flight());
-        let failed = AtomicBool::new(false);
+        let (permits, permitted) = bounded(self.max_in_flight());
         let mut report = Report::default();
-        let mut stages = vec![Stage::default(); self.workers.get()];
         let outcome = thread::scope(|scope| {
-            for times in &mut stages {
-                let (to_do, results, failed) = (to_do.clone(), results.clone(), &failed);
-                scope.spawn(move || work_on(to_do, stage, failed, results, times));
+            let mut workers = Vec::new();
+            for index in 0..self.workers.get() {
+                let (to_do, results) = (to_do.clone(), results.clone());
+                let worker = move || work_on(to_do, stage, failed, results);
+                match named(format!("worker-{index}")).spawn_scoped(scope, worker) {
+                    Ok(worker) => workers.push(worker),
+                    Err(error) if workers.is_empty() => refused(error),
+                    Err(_) => break, // fewer will do
+                }
             }
-            // Kept, it would let the source wait for ever once all workers have ended.
+            // Kept, it would make the source wait for ever once all workers have ended.
             drop(to_do);
-            let times = &mut report.source;
-            scope.spawn(|| produce(source, &self.stop, entered, work, results, times));
-            consume(self.ordered, done, left, sink, &mut report.sink)
+            let source = || produce(source, &self.stop, permits, work, results);
+            let source = named("source".into()).spawn_scoped(scope, source);
+            let source = source.unwrap_or_else(|error| refused(error));
+
+            let outcome = consume(self.ordered, done, permitted, sink, &mut report.sink);
+            // A thread that panicked did so while it dropped something, after the cause in `outcome`.
+            let mut dropped = Ok(());
+            match source.join() {
+                Ok(joined) => (report.source, report.stopped) = joined,
+                Err(payload) => dropped = Err(Cause::Panic(payload)),
+            }
+            for worker in workers {
+                match worker.join() {
+                    Ok(joined) => report.workers.add(joined),
+                    Err(payload) => dropped = Err(Cause::Panic(payload)),
+                }
+            }
+            outcome.and(dropped)
         });
-        for times in stages {
-            report.workers.items += times.items;
-            report.workers.working += times.working;
-            report.workers.receiving += times.receiving;
-            report.workers.sending += times.sending;
-        }
         match outcome {
             Ok(()) => Ok(report),
             Err(Cause::Error(error)) => Err(error),
@@ -207,9 +234,15 @@ impl Pipeline {
 
     /// The sequential twin of [`Pipeline::run`]: one item after the other, on the caller's thread.
     ///
+    /// Of the settings, only the stop matters.
+    ///
     /// # Errors
     ///
     /// The first error.
+    ///
+    /// # Panics
+    ///
+    /// If the source, the stage or the sink does, at once.
     pub fn run_sequential<T, R, E>(
         &self,
         source: impl IntoIterator<Item = Result<T, E>>,
@@ -219,11 +252,15 @@ impl Pipeline {
         let mut report = Report::default();
         let mut source = source.into_iter();
         let mut clock = Clock(Instant::now());
-        while self.stop.try_recv() == Err(TryRecvError::Empty) {
+        loop {
+            if self.stop.try_recv() != Err(TryRecvError::Empty) {
+                report.stopped = true;
+                return Ok(report);
+            }
             let item = source.next();
             clock.lap(&mut report.source.working);
             let Some(item) = item.transpose()? else {
-                break;
+                return Ok(report);
             };
             report.source.items += 1;
             let result = stage(item)?;
@@ -233,94 +270,101 @@ impl Pipeline {
             report.sink.items += 1;
             clock.lap(&mut report.sink.working);
             if flow.is_break() {
-                break;
+                return Ok(report);
             }
         }
-        Ok(report)
     }
 }
 
+/// Takes items from the source, and passes them on with their positions. Also tells whether it was
+/// stopped.
 fn produce<T, R, E>(
     mut source: impl Iterator<Item = Result<T, E>>,
     stop: &Receiver<()>,
-    entered: Sender<()>,
+    permits: Sender<()>,
     work: Sender<(u64, T)>,
     results: Sender<Done<R, E>>,
-    times: &mut Stage,
-) {
+) -> (StageReport, bool) {
+    let mut report = StageReport::default();
     let mut clock = Clock(Instant::now());
-    for position in 0.. {
+    let stopped = loop {
         // The one place with two things to wait for. Biased, so that nothing is accepted after a
         // stop even if there is room.
         select_biased! {
-            recv(stop) -> _ => return,
-            send(entered, ()) -> sent => if sent.is_err() { return },
+            recv(stop) -> _ => break true,
+            send(permits, ()) -> sent => if sent.is_err() { break false },
         }
-        clock.lap(&mut times.sending);
+        clock.lap(&mut report.sending);
+        let position = report.items;
         let item = caught(|| source.next().transpose());
-        clock.lap(&mut times.working);
+        clock.lap(&mut report.working);
         match item {
-            Ok(None) => return,
+            Ok(None) => break false,
             Ok(Some(item)) => {
-                times.items += 1;
+                report.items += 1;
                 if work.send((position, item)).is_err() {
-                    return;
+                    break false;
                 }
-                clock.lap(&mut times.sending);
+                clock.lap(&mut report.sending);
             }
             // To the sink, which sees to it that earlier causes go before.
             Err(cause) => {
                 let _ = results.send((position, Err(cause)));
-                return;
+                break false;
             }
         }
-    }
+    };
+    (report, stopped)
 }
 
+/// Passes items through the stage, until there are none or one has failed.
 fn work_on<T, R, E>(
     to_do: Receiver<(u64, T)>,
     stage: &impl Fn(T) -> Result<R, E>,
     failed: &AtomicBool,
     results: Sender<Done<R, E>>,
-    times: &mut Stage,
-) {
+) -> StageReport {
+    let mut report = StageReport::default();
     let mut clock = Clock(Instant::now());
-    // Looked at before an item is taken, never after: the queue is first in, first out, so items
-    // before the failed one are in the hands of workers by now, and may be the first to fail.
+    // Looked at before an item is taken, never after. The queue is first in, first out: when an item
+    // has failed, those before it have been taken, and must be finished, for they may fail as well.
     // Relaxed, because the flag only saves work.
     while !failed.load(Ordering::Relaxed) {
         let item = to_do.recv();
-        clock.lap(&mut times.receiving);
+        clock.lap(&mut report.receiving);
         let Ok((position, item)) = item else {
-            return;
+            break;
         };
         let result = caught(|| stage(item));
-        times.items += 1;
-        clock.lap(&mut times.working);
+        report.items += 1;
+        clock.lap(&mut report.working);
         if result.is_err() {
             failed.store(true, Ordering::Relaxed);
         }
         if results.send((position, result)).is_err() {
-            return;
+            break;
         }
-        clock.lap(&mut times.sending);
+        clock.lap(&mut report.sending);
     }
+    report
 }
 
+/// Hands results to the sink. After a failure it goes on to receive, because an earlier item may
+/// fail as well. When it returns, its receivers are dropped, which stops the others.
 fn consume<R, E>(
     ordered: bool,
     done: Receiver<Done<R, E>>,
-    mut left: Receiver<()>,
+    mut permitted: Receiver<()>,
     mut sink: impl FnMut(R) -> ControlFlow<()>,
-    times: &mut Stage,
+    report: &mut StageReport,
 ) -> Result<(), Cause<E>> {
     let mut clock = Clock(Instant::now());
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     let mut outcome = Ok(());
-    let mut end = u64::MAX; // the position of the failure in `outcome`
+    let mut failed_at = u64::MAX; // no failure yet
     while let Ok((position, result)) = done.recv() {
-        clock.lap(&mut times.receiving);
+        clock.lap(&mut report.receiving);
         waiting.insert(position, result);
         while let Some(entry) = waiting.first_entry() {
             if ordered && *entry.key() != next {
@@ -328,27 +372,27 @@ fn consume<R, E>(
             }
             next += 1;
             match entry.remove_entry() {
-                (position, _) if position > end => {} // behind the failure
+                (position, _) if position > failed_at => {} // behind the failure
                 (_, Ok(result)) => {
-                    // Makes room for one more item. The token is there: it went in before the item.
-                    let _ = left.try_recv();
+                    // Makes room for one more item. The permit is there: it went in before the item.
+                    let _ = permitted.try_recv();
                     let flow = sink(result);
-                    times.items += 1;
-                    clock.lap(&mut times.working);
+                    report.items += 1;
+                    clock.lap(&mut report.working);
                     if flow.is_break() {
                         return outcome;
                     }
                 }
                 (position, Err(cause)) => {
-                    (end, outcome) = (position, Err(cause));
+                    (failed_at, outcome) = (position, Err(cause));
                     // Drops the receiver, so the source ends. What is still in flight is awaited,
                     // because an earlier item may fail as well.
-                    left = never();
+                    permitted = never();
                 }
             }
         }
     }
-    clock.lap(&mut times.receiving);
+    clock.lap(&mut report.receiving);
     outcome
 }
 
@@ -361,7 +405,27 @@ fn caught<X, E>(code: impl FnOnce() -> Result<X, E>) -> Result<X, Cause<E>> {
     }
 }
 
-/// Time since the last look at it.
+/// A thread of this name, which shows in the message of a panic.
+fn named(name: String) -> thread::Builder {
+    thread::Builder::new().name(name)
+}
+
+/// As [`thread::spawn`] does when the system refuses a thread.
+#[allow(clippy::panic)]
+fn refused(error: io::Error) -> ! {
+    panic!("cannot start a thread: {error}")
+}
+
+impl StageReport {
+    fn add(&mut self, other: Self) {
+        self.items += other.items;
+        self.working += other.working;
+        self.receiving += other.receiving;
+        self.sending += other.sending;
+    }
+}
+
+/// A stopwatch: `lap` adds the time since the previous lap to `total`.
 struct Clock(Instant);
 
 impl Clock {
@@ -459,6 +523,7 @@ mod tests {
                     let report = report.unwrap();
                     let items = [report.source, report.workers, report.sink].map(|s| s.items);
                     assert_eq!(items, [length; 3], "{mode:?} {pipeline:?}");
+                    assert!(!report.stopped, "{mode:?} {pipeline:?}");
                 }
             }
         });
@@ -687,7 +752,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_no_further_item_is_begun() {
+    fn after_a_failure_the_only_worker_begins_no_further_item() {
         for mode in [Ordered, Unordered] {
             let begun = within_deadline(move || {
                 let begun = AtomicU64::new(0);
@@ -704,6 +769,48 @@ mod tests {
             });
             assert_eq!(begun, 1, "{mode:?}");
         }
+    }
+
+    #[test]
+    fn what_failed_before_the_sink_leaves_is_reported() {
+        let end = within_deadline(|| {
+            let (source_lives, source_is_gone) = bounded::<()>(0);
+            // Endless, so that it is dropped only when the sink has seen the failure of item 1.
+            let source = (0..).inspect(move |_| _ = &source_lives).map(Ok);
+            let stage = |n| {
+                if n == 1 {
+                    return Err("item 1");
+                }
+                let _ = source_is_gone.recv();
+                Ok(())
+            };
+            let pipeline = pipeline(2, 64).unordered();
+            pipeline.run(source, stage, |()| Break(())).map(|_| ())
+        });
+        assert_eq!(end, Err("item 1"));
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn a_panic_of_what_is_dropped_reaches_the_caller_but_hides_no_earlier_cause() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                resume_unwind(Box::new("dropped"));
+            }
+        }
+        let run = |bad: u64| {
+            within_deadline(move || {
+                let bomb = Bomb;
+                let source = (0..9).inspect(move |_| _ = &bomb).map(Ok);
+                let stage = |n| if n == bad { Err(n) } else { Ok(n) };
+                let pipeline = pipeline(2, 1);
+                let run = AssertUnwindSafe(|| pipeline.run(source, stage, |_| Continue(())));
+                catch_unwind(run).map(|end| end.map(|_| ()))
+            })
+        };
+        assert_eq!(run(3).unwrap(), Err(3));
+        assert_eq!(run(9).unwrap_err().downcast_ref(), Some(&"dropped"));
     }
 
     #[test]
@@ -728,7 +835,9 @@ mod tests {
                         Continue(())
                     },
                 );
-                let accepted = report.unwrap().source.items;
+                let report = report.unwrap();
+                assert!(report.stopped, "{mode:?} {pipeline:?}");
+                let accepted = report.source.items;
                 assert_eq!(accepted, good + bad, "{mode:?} {pipeline:?}");
                 // When the sink has the 50th, as much as may be is in flight.
                 let most = 50 + pipeline.max_in_flight() as u64;
@@ -746,6 +855,52 @@ mod tests {
                 let pipeline = pipeline.stop_on(stopped);
                 let report = mode.run(&pipeline, numbers(0..9), Ok, |_| Continue(()));
                 assert_eq!(report.unwrap().source.items, 0, "{mode:?} {pipeline:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_fails_after_a_stop_is_reported_if_it_was_accepted_before() {
+        within_deadline(|| {
+            for mode in [Ordered, Unordered] {
+                let (stop, stopped) = bounded(1);
+                let stage = |n| {
+                    if n == 0 {
+                        stop.send(()).unwrap();
+                    }
+                    if n == 1 { Err("item 1") } else { Ok(n) }
+                };
+                // Item 1 is accepted while the only worker has item 0.
+                let (read, reads) = unbounded();
+                let source = (0..).inspect(move |_| read.send(()).unwrap()).map(Ok);
+                let wait_then = |n| {
+                    if n == 0 {
+                        reads.iter().take(2).count();
+                    }
+                    stage(n)
+                };
+                let pipeline = pipeline(1, 1).stop_on(stopped);
+                let end = mode.run(&pipeline, source, wait_then, |_| Continue(()));
+                assert_eq!(end.map(|_| ()), Err("item 1"), "{mode:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_message_that_comes_too_late_stops_the_next_run() {
+        within_deadline(|| {
+            for (mode, pipeline) in grid() {
+                let (stop, stopped) = bounded(1);
+                let pipeline = pipeline.stop_on(stopped);
+                let items = || {
+                    let run = mode.run(&pipeline, numbers(0..9), Ok, |_| Continue(()));
+                    let report = run.unwrap();
+                    (report.sink.items, report.stopped)
+                };
+                assert_eq!(items(), (9, false), "{mode:?} {pipeline:?}");
+                stop.send(()).unwrap();
+                assert_eq!(items(), (0, true), "{mode:?} {pipeline:?}");
+                assert_eq!(items(), (9, false), "{mode:?} {pipeline:?}");
             }
         });
     }
@@ -779,12 +934,13 @@ mod tests {
     fn the_sink_runs_on_the_callers_thread_and_the_others_on_their_own() {
         within_deadline(|| {
             let caller = thread::current().id();
-            let here = || thread::current().id();
-            let source = (0..1).map(|_| Ok::<_, ()>(here()));
-            let stage = |source| Ok((source, here()));
+            let name = || thread::current().name().map(String::from);
+            let source = (0..1).map(|_| Ok::<_, ()>(name()));
+            let stage = |source| Ok((source, name()));
             let run = pipeline(1, 0).run(source, stage, |(source, worker)| {
-                assert!(source != caller && worker != caller && source != worker);
-                assert_eq!(here(), caller);
+                assert_eq!(source.as_deref(), Some("source"));
+                assert_eq!(worker.as_deref(), Some("worker-0"));
+                assert_eq!(thread::current().id(), caller);
                 Continue(())
             });
             assert_eq!(run.unwrap().sink.items, 1);

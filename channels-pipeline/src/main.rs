@@ -1,5 +1,4 @@
-//! Counts the words of files, on all cores; without arguments, those of a text that it brings
-//! along.
+//! Counts the words of files, on all cores; without arguments, those of a built-in text.
 
 mod count;
 mod inputs;
@@ -23,13 +22,13 @@ use std::str::FromStr;
 use std::thread;
 
 const HELP: &str = "\
-Counts the words of files, on all cores. Without FILE, counts those of the first chapter of Genesis
-and shows what the stages of the pipeline did.
+Counts the words of files, on all cores. Without FILE, counts those of a built-in text, the first
+chapter of Genesis, and shows what the stages of the pipeline did.
 
 Usage: channels-pipeline [--workers N] [--capacity N] [--top K | --all] [FILE|-]...
 
-Words are separated by ASCII white space and put in lower case, if ASCII; - is standard input. The
-most frequent come first, ties in byte order, in the format of uniq -c.
+Words are separated by ASCII white space and put in lower case, if ASCII. Standard input is read if
+- is given. The most frequent words come first, ties in byte order, in the format of uniq -c.
 
 Options:
       --workers N   threads that count, 1 to 255 [default: one per core]
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
         },
         Err(error) => (format!("{error}\nTry 'channels-pipeline --help'."), 2),
     };
-    // Not `eprintln!`, which panics when standard error is closed.
+    // Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
     let _ = writeln!(io::stderr(), "channels-pipeline: {error}");
     ExitCode::from(code)
 }
@@ -179,6 +178,7 @@ fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }

@@ -2,7 +2,7 @@
 
 use channels_pipeline::Report;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,10 @@ impl Progress {
     pub fn new(files: &[OsString]) -> Self {
         let start = Instant::now();
         // Unknown if one is standard input, a device or a pipe.
-        let size = |file| Some(fs::metadata(file).ok().filter(Metadata::is_file)?.len());
+        let size = |file: &OsString| {
+            let metadata = fs::metadata(file).ok().filter(|_| file != "-")?;
+            metadata.is_file().then(|| metadata.len())
+        };
         Self {
             total: files.iter().map(size).sum(),
             read: 0,

@@ -115,6 +115,22 @@ fn files_and_standard_input_are_counted_together() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn as_many_workers_count_as_were_asked_for() {
+    for workers in [1, 3] {
+        let mut command = channels_pipeline(&["--workers", &workers.to_string(), "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // More than a pipe holds: when all is written, the program reads, so its threads exist.
+        let stdin = child.stdin.as_mut().unwrap();
+        stdin.write_all(&vec![b' '; 1 << 20]).unwrap();
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        assert_eq!(tasks.count(), 2 + workers); // also the sink and the source
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+}
+
+#[test]
 fn the_most_frequent_or_all_are_printed() {
     let words: String = (0..30)
         .map(|n| format!("w{n:02} ").repeat(30 - n))
@@ -212,6 +228,20 @@ fn a_directory_is_named() {
 }
 
 #[test]
+#[cfg(unix)]
+fn many_files_need_few_descriptors() {
+    let one = file("many-files", "1 ");
+    let shell = format!("ulimit -n 16; \"$PROGRAM\" $(yes {one} | head -n 300)");
+    let output = Command::new("sh")
+        .args(["-c", &shell])
+        .env("PROGRAM", env!("CARGO_BIN_EXE_channels-pipeline"))
+        .current_dir(folder())
+        .output()
+        .unwrap();
+    assert_eq!(outcome(output), (Some(0), "    300 1\n".into(), "".into()));
+}
+
+#[test]
 fn help_and_version_are_printed() {
     for args in [["--help"], ["-h"]] {
         let (code, stdout, stderr) = outcome(run(&args, b""));
@@ -262,7 +292,8 @@ fn a_reader_that_leaves_is_no_error() {
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
-    drop(child.stdin.take()); // only now is there something to print
+    // Only now is there something to print.
+    child.stdin.take().unwrap().write_all(b"word").unwrap();
     assert_eq!(
         outcome(child.wait_with_output().unwrap()),
         (Some(0), "".into(), "".into())
@@ -281,9 +312,30 @@ fn a_full_disk_is_an_error() {
     let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
     assert_eq!(code, Some(1));
     assert!(
-        stderr.starts_with("channels-pipeline: No space left"),
+        stderr.starts_with("channels-pipeline: standard output: No space left"),
         "{stderr}"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
+    for (argument, code) in [("no-such-file", 1), ("--sideways", 2)] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = channels_pipeline(&[argument]).stderr(full).status();
+        assert_eq!(status.unwrap().code(), Some(code), "{argument}");
+    }
+}
+
+/// Where it is compiled and run.
+#[test]
+#[cfg(unix)] // elsewhere, lines may end otherwise
+fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
+    let docs = include_str!("../src/lib.rs").replace("/// ", "");
+    let readme = include_str!("../README.md");
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert!(docs.contains(example), "{example}");
 }
 
 /// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
