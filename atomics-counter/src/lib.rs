@@ -3,7 +3,7 @@
 //! | counter | one addition | reading | memory |
 //! |---|---|---|---|
 //! | [`Counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | two loads per shard | 128 bytes per shard |
+//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own, while there are shards enough | two loads per shard | 256 bytes per shard |
 //!
 //! # When to use it
 //!
@@ -16,7 +16,6 @@
 //!
 //! - The count must agree with other data (a sum and its length), or you decide by it and the
 //!   decision must still hold a moment later: use a `Mutex` around all of it.
-//!   [`Counter::checked_add`] covers the one case of a limit.
 //! - The count may be late: return it from `join`, or send it through a channel.
 //! - In a signal handler or a global allocator, a [`ShardedCounter`] may lose counts or deadlock; a
 //!   [`Counter`] is fine.
@@ -32,7 +31,8 @@
 //! The counts here are `Relaxed`: never use one as the flag of the second row. `join` is such a
 //! publication itself: after it, `get` returns everything that the joined threads added. The end of
 //! a `thread::scope` covers the closures of its threads, but not the destructors of their
-//! thread-local values; to count what those add, `join` each handle.
+//! thread-local values; to count what those add, `join` each handle. (These destructors also give
+//! back the threads' shards, so the threads of a next scope may find them still taken.)
 //!
 //! # Why not load, then store
 //!
@@ -61,10 +61,10 @@
 use loom::sync::{Mutex, MutexGuard, atomic::AtomicU64};
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
 use std::sync::atomic::AtomicU64;
 // Relaxed unless a comment says otherwise: a count publishes nothing but itself.
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(not(all(test, loom)))]
 use std::sync::{Mutex, MutexGuard};
@@ -74,17 +74,18 @@ use std::sync::{Mutex, MutexGuard};
 /// # Examples
 ///
 /// ```
-/// use atomics_counter::Counter;
-/// use std::thread;
-///
+/// use atomics_counter::{Counter, ShardedCounter};
+/// use std::{num::NonZero, sync::LazyLock, thread};
 /// static REQUESTS: Counter = Counter::new();
-///
+/// static HITS: LazyLock<ShardedCounter> =
+///     LazyLock::new(|| ShardedCounter::new(NonZero::new(9).unwrap()));
 /// thread::scope(|scope| {
 ///     for _ in 0..4 {
-///         scope.spawn(|| (0..1000).for_each(|_| REQUESTS.add(1)));
+///         scope.spawn(|| (0..1000).for_each(|_| HITS.add(1)));
 ///     }
+///     REQUESTS.add(1);
 /// });
-/// assert_eq!(REQUESTS.get(), 4000);
+/// assert_eq!((REQUESTS.get(), HITS.get()), (1, 4000));
 /// ```
 #[derive(Debug, Default)]
 pub struct Counter {
@@ -167,9 +168,9 @@ impl Counter {
 /// cache line.
 ///
 /// It counts exactly for any number of threads on any number of shards. Threads that add to sharded
-/// counters are numbered, from 0; a number is free again when its thread ends. Number n owns shard
-/// n. A number too high for that adds to shard n modulo their number, by `fetch_add`: as exactly,
-/// at the price of a [`Counter`].
+/// counters are numbered, from 0. A thread keeps its number until it ends, also after a single
+/// addition. The thread of number n owns shard n; one whose number is not below the number of shards
+/// shares atomics with others like it: as exactly, at the price of a [`Counter`].
 ///
 /// # Contract
 ///
@@ -189,7 +190,8 @@ impl Counter {
 /// use atomics_counter::ShardedCounter;
 /// use std::thread;
 ///
-/// let lines = ShardedCounter::new(thread::available_parallelism()?);
+/// // One for each worker, and one for this thread.
+/// let lines = ShardedCounter::new(thread::available_parallelism()?.saturating_add(1));
 /// thread::scope(|scope| {
 ///     for _ in 0..4 {
 ///         scope.spawn(|| (0..1000).for_each(|_| lines.add(1)));
@@ -201,9 +203,12 @@ impl Counter {
 /// ```
 #[derive(Debug)]
 pub struct ShardedCounter {
-    shards: Box<[Shard]>,
-    /// What `drain` has returned so far. The shards only grow: a swap with 0 could come between
-    /// their owners' load and store.
+    /// Each is written by the one thread of its number.
+    owned: Box<[Padded]>,
+    /// Each is written by all threads whose numbers, modulo their number, are its index; none of
+    /// which owns a shard.
+    shared: Box<[Padded]>,
+    /// What `drain` has returned so far.
     drained: AtomicU64,
 }
 
@@ -213,23 +218,23 @@ pub struct ShardedCounter {
 /// pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard {
-    /// Written by the one thread of this number.
-    own: AtomicU64,
-    /// Written by all threads whose numbers are too high to own a shard.
-    shared: Counter,
-}
+struct Padded(AtomicU64);
 
 impl ShardedCounter {
     /// Starts at 0. There should be a shard for every thread alive that has ever added to any
     /// sharded counter, the main thread included; for a pool of workers, one more than cores.
     ///
+    /// A `static` one needs a `LazyLock`, see the example of [`Counter`].
+    ///
     /// # Panics
     ///
-    /// If so many shards exceed the address space.
+    /// If so many shards exceed the address space; where there is merely no memory for them, the
+    /// process aborts.
     pub fn new(shards: NonZero<usize>) -> Self {
+        let zeros = || (0..shards.get()).map(|_| Padded::default()).collect();
         ShardedCounter {
-            shards: (0..shards.get()).map(|_| Shard::default()).collect(),
+            owned: zeros(),
+            shared: zeros(),
             drained: AtomicU64::default(),
         }
     }
@@ -242,20 +247,24 @@ impl ShardedCounter {
         self.add_as(number, amount);
     }
 
-    /// Adds as the thread of this number. Apart from `add` because loom's threads have no
-    /// `thread_local!` values of their own.
+    /// Adds as the thread of this number; loses updates if another thread does so at the same time.
+    /// Apart from `add` for the tests alone: loom's threads have no `thread_local!` values.
     #[inline]
     pub(crate) fn add_as(&self, number: usize, amount: u64) {
-        match self.shards.get(number) {
+        match self.owned.get(number) {
             // No other thread has the number, so nobody stores between this load and this store.
-            Some(Shard { own, .. }) => own.store(own.load(Relaxed).wrapping_add(amount), Relaxed),
-            None => self.shards[number % self.shards.len()].shared.add(amount),
+            Some(Padded(own)) => own.store(own.load(Relaxed).wrapping_add(amount), Relaxed),
+            None => {
+                let Padded(shared) = &self.shared[number % self.shared.len()];
+                shared.fetch_add(amount, Relaxed);
+            }
         }
     }
 
     /// Returns the count so far; exact once the threads that add are joined.
     pub fn get(&self) -> u64 {
-        // Acquire, so that no shard is seen with less than that `drain` saw in it.
+        // Acquire, so that every shard is seen at least as large as the `drain` that stored this saw
+        // it. Otherwise the difference could fall below 0.
         let drained = self.drained.load(Acquire);
         self.ever_added().wrapping_sub(drained)
     }
@@ -263,10 +272,13 @@ impl ShardedCounter {
     /// Returns the count and takes it off: nothing is lost or returned twice, even while threads
     /// add and drain.
     pub fn drain(&self) -> u64 {
+        // No shard is set to 0, for that could come between its owner's load and store. They only
+        // grow, and what was returned is remembered.
         let mut drained = self.drained.load(Acquire); // as in `get`
         loop {
             let added = self.ever_added();
-            // Release, for the loads with Acquire; that on failure is the next round's.
+            // Release, for the loads of `drained` with Acquire, of which the one on failure begins
+            // the next round.
             match self
                 .drained
                 .compare_exchange_weak(drained, added, Release, Acquire)
@@ -278,9 +290,8 @@ impl ShardedCounter {
     }
 
     fn ever_added(&self) -> u64 {
-        let shards = self.shards.iter();
-        let parts = shards.map(|shard| shard.own.load(Relaxed).wrapping_add(shard.shared.get()));
-        parts.fold(0, u64::wrapping_add)
+        let parts = self.owned.iter().chain(&self.shared);
+        parts.fold(0, |sum, part| sum.wrapping_add(part.0.load(Relaxed)))
     }
 }
 
@@ -326,7 +337,7 @@ impl Number {
     }
 
     fn lock() -> MutexGuard<'static, Numbers> {
-        // A panic, as for want of memory, leaves a set of numbers still.
+        // A panic while the lock was held, as for want of memory, leaves no number half-taken.
         NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -343,7 +354,7 @@ mod tests {
 
     use super::*;
     use std::sync::Barrier;
-    use std::sync::atomic::{Ordering, fence};
+    use std::sync::atomic::{AtomicBool, Ordering, fence};
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
@@ -460,7 +471,7 @@ mod tests {
         on_threads(4, || (0..100).for_each(|_| one.add(1)));
         assert_eq!(one.get(), 398);
 
-        // No shard overflows, but their sum does; then both parts of a shard do.
+        // No part overflows, but their sum does; then an owned part and a shared one do.
         let many = sharded(2);
         many.add_as(0, u64::MAX);
         many.add_as(1, 5);
@@ -500,37 +511,42 @@ mod tests {
 
     #[test]
     fn a_read_lies_between_the_count_at_its_start_and_at_its_end() {
-        const EACH: u64 = 20_000;
-        let many = sharded(2);
-        let (begun, ended) = (Counter::new(), Counter::new());
-        thread::scope(|scope| {
-            let count = || {
-                for _ in 0..EACH {
-                    begun.add(1);
-                    // With the fences below: who sees the later one sees the earlier one too.
-                    fence(Ordering::Release);
-                    many.add(1);
-                    fence(Ordering::Release);
-                    ended.add(1);
+        within_deadline(|| {
+            let many = sharded(2);
+            let (begun, ended) = (Counter::new(), Counter::new());
+            let enough = AtomicBool::new(false);
+            thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        while !enough.load(Ordering::Relaxed) {
+                            begun.add(1);
+                            // With the fences below: who sees the later one sees the earlier one too.
+                            fence(Ordering::Release);
+                            many.add(1);
+                            fence(Ordering::Release);
+                            ended.add(1);
+                        }
+                    });
                 }
-            };
-            let writers = [scope.spawn(count), scope.spawn(count), scope.spawn(count)];
-            let mut last = 0;
-            while !writers.iter().all(|writer| writer.is_finished()) {
-                let at_start = ended.get();
-                fence(Ordering::Acquire);
-                let read = many.get();
-                fence(Ordering::Acquire);
-                let at_end = begun.get();
-                assert!(
-                    at_start <= read && read <= at_end,
-                    "{at_start} {read} {at_end}"
-                );
-                assert!(last <= read, "went down from {last} to {read}");
-                last = read;
-            }
+                let (mut last, mut changes) = (0, 0);
+                while changes < 1000 {
+                    let at_start = ended.get();
+                    fence(Ordering::Acquire);
+                    let read = many.get();
+                    fence(Ordering::Acquire);
+                    let at_end = begun.get();
+                    let is_between = at_start <= read && read <= at_end;
+                    // Ends the other threads in any case.
+                    enough.store(!is_between || read < last, Ordering::Relaxed);
+                    assert!(is_between, "{at_start} {read} {at_end}");
+                    assert!(last <= read, "went down from {last} to {read}");
+                    changes += u64::from(last < read);
+                    last = read;
+                }
+                enough.store(true, Ordering::Relaxed);
+            });
+            assert_eq!(many.get(), begun.get());
         });
-        assert_eq!(many.get(), 3 * EACH);
     }
 
     #[test]
@@ -544,8 +560,13 @@ mod tests {
                     one.add(1);
                     many.add(1);
                     if added % 8 == 0 {
-                        drained.add(one.drain() + many.drain());
+                        let parts = [one.drain(), many.drain()];
+                        // Less than 0 would be nearly 2^64.
+                        assert!(parts.iter().all(|&part| part <= 4 * EACH), "{parts:?}");
+                        drained.add(parts.iter().sum());
                     }
+                    // What others drain meanwhile may be counted again, but no more than that.
+                    assert!(many.get() <= 4 * EACH);
                 }
             });
             one.add(1); // so that something is left
@@ -556,11 +577,13 @@ mod tests {
     #[test]
     fn shards_lie_on_cache_lines_of_their_own() {
         let many = sharded(3);
-        let addresses = many.shards.iter().map(|shard| &raw const *shard as usize);
-        let addresses: Vec<_> = addresses.collect();
-        assert_eq!(addresses[0] % 128, 0);
-        assert_eq!(addresses[1] - addresses[0], 128);
-        assert_eq!(addresses[2] - addresses[1], 128);
+        for parts in [&many.owned, &many.shared] {
+            let address = |part: &Padded| &raw const *part as usize;
+            let addresses: Vec<_> = parts.iter().map(address).collect();
+            assert_eq!(addresses[0] % 128, 0);
+            assert_eq!(addresses[1] - addresses[0], 128);
+            assert_eq!(addresses[2] - addresses[1], 128);
+        }
     }
 
     #[test]
@@ -569,11 +592,11 @@ mod tests {
         for number in [0, 1, 1, 2, 3, 4, usize::MAX] {
             many.add_as(number, 1);
         }
-        let parts = many.shards.iter();
-        let parts: Vec<_> = parts
-            .map(|shard| (shard.own.load(Ordering::Relaxed), shard.shared.get()))
-            .collect();
-        assert_eq!(parts, [(1, 2), (2, 2)]);
+        let [owned, shared] = [&many.owned, &many.shared].map(|parts| {
+            let parts = parts.iter().map(|part| part.0.load(Ordering::Relaxed));
+            parts.collect::<Vec<_>>()
+        });
+        assert_eq!((owned, shared), (vec![1, 2], vec![2, 2]));
     }
 
     #[test]
@@ -612,7 +635,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_thread_may_still_add() {
-        static MANY: std::sync::LazyLock<ShardedCounter> = std::sync::LazyLock::new(|| sharded(1));
+        // Shards enough for all threads of the tests, so that only a thread without a number shares.
+        static MANY: std::sync::LazyLock<ShardedCounter> =
+            std::sync::LazyLock::new(|| sharded(1000));
         struct AddsWhenDropped;
         impl Drop for AddsWhenDropped {
             fn drop(&mut self) {
@@ -630,10 +655,16 @@ mod tests {
         });
         adding.join().unwrap();
         assert_eq!(MANY.get(), 4);
-        // The one after the number was dropped must not have been made as its owner.
-        // Elsewhere, destructors may run in another order.
+        // The one after the number was dropped must not have added as its owner. Elsewhere,
+        // destructors may run in another order.
         #[cfg(target_os = "linux")]
-        assert!(MANY.shards[0].shared.get() >= 1);
+        {
+            let shared = MANY
+                .shared
+                .iter()
+                .map(|part| part.0.load(Ordering::Relaxed));
+            assert_eq!(shared.sum::<u64>(), 1);
+        }
     }
 
     #[test]

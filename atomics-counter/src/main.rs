@@ -24,7 +24,7 @@ Measures what counting from many threads costs on this machine.
 
 Usage: atomics-counter [--threads N] [--increments N] [--format table|csv]
 
-The threads share the increments of one number, in each of several ways. Times are of one
+In each of several ways, the threads together increment one number N times. Times are of one
 increment, all threads together; speed is relative to a Mutex.
 
 Options:
@@ -47,7 +47,7 @@ const MAX_INCREMENTS: u64 = 1_000_000_000;
 /// So that the run takes about half a second on a few cores.
 const DEFAULT_INCREMENTS: u64 = 1_000_000;
 
-/// So that many threads still meet: some 0.1 ms in the fastest way.
+/// So that many threads still meet: a millisecond and more in the ways that make them wait.
 const LEAST_PER_THREAD: u64 = 100_000;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         },
         Err(error) => (format!("{error}\nTry 'atomics-counter --help'."), 2),
     };
-    // Not `eprintln!`, which panics when standard error is closed.
+    // Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
     let _ = writeln!(io::stderr(), "atomics-counter: {error}");
     ExitCode::from(code)
 }
@@ -159,6 +159,7 @@ fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }

@@ -4,7 +4,7 @@ use crate::ways::{Count, Way};
 use atomics_counter::ShardedCounter;
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Error::Spawn(error) => write!(f, "cannot start a thread: {error}"),
+            Error::Spawn(error) => write!(f, "cannot start the threads: {error}"),
             Error::Inexact { row, expected } => {
                 write!(f, "{} counted {} instead of {expected}", row.way, row.total)
             }
@@ -102,16 +102,20 @@ impl Job {
         Row { way, total, time }.checked(self.increments)
     }
 
-    /// Counts on new threads. Returns the time between the first one's begin and the last one's
-    /// end, which leaves out what starting them takes.
+    /// Counts on new threads. Returns the time between the first one's begin and the last one's end.
+    /// They begin when all of them have arrived, so this leaves out what starting them takes, but not
+    /// what waking them takes, some microseconds.
     fn time(self, count: &dyn Count, progress: &ShardedCounter) -> io::Result<Duration> {
         // Not a `Barrier`: when a thread cannot be started, the others must not wait for it.
         let gate = &RwLock::new(Gate::Cancelled);
+        let (arrive, arrivals) = mpsc::channel::<()>();
         let spans = thread::scope(|scope| {
             let mut closed = gate.write().unwrap_or_else(PoisonError::into_inner);
             let mut workers = Vec::new();
             for thread in 0..self.threads.get() {
+                let arrive = arrive.clone();
                 let work = move || {
+                    drop(arrive);
                     let state = *gate.read().unwrap_or_else(PoisonError::into_inner);
                     let begin = Instant::now();
                     if state == Gate::Open {
@@ -121,6 +125,8 @@ impl Job {
                 };
                 workers.push(thread::Builder::new().spawn_scoped(scope, work)?);
             }
+            drop(arrive);
+            let _ = arrivals.recv(); // fails when all have arrived
             *closed = Gate::Open;
             drop(closed); // all threads wait to read it, and go together
             let join = |worker: ScopedJoinHandle<_>| worker.join();
@@ -190,7 +196,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use std::sync::mpsc::{self, Sender};
+    use std::sync::mpsc::Sender;
 
     /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
     fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {

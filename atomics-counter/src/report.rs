@@ -2,12 +2,17 @@
 
 use crate::measure::{Job, ROUNDS, Row};
 use crate::ways::Way;
+use std::time::Duration;
 
 /// Characters of the longest bar, so that lines stay under 100.
 const BAR: f64 = 32.0;
 
 /// Times the speed of one atomic from which another way is worth the trouble.
 const WORTH_IT: f64 = 1.5;
+
+/// Time that one atomic has to take for ratios to mean something: many times what waking the threads
+/// takes, which the times include.
+const LONG_ENOUGH: Duration = Duration::from_millis(1);
 
 /// What one job measured.
 pub struct Report {
@@ -65,16 +70,24 @@ impl Report {
     fn advice(&self) -> String {
         let sharded = self.speed(Way::Sharded, Way::OneAtomic);
         let local = self.speed(Way::Local, Way::OneAtomic);
+        if self.rows[Way::OneAtomic as usize].time < LONG_ENOUGH {
+            return "Too short to compare: raise --increments.".into();
+        }
         if self.job.threads.get() == 1 {
             let one = self.nanoseconds(Way::OneAtomic);
             format!(
                 "One thread has nobody to wait for: one atomic takes {one:.1} ns, \
                  counting locally is {local:.1} times as fast."
             )
-        } else if local < WORTH_IT {
+        } else if local.max(sharded) < WORTH_IT {
             format!(
                 "Keep one atomic: counting locally is {local:.1} times as fast here, \
                  sharding {sharded:.1} times."
+            )
+        } else if local < sharded {
+            format!(
+                "Shard, {sharded:.1} times as fast as one atomic; \
+                 counting locally is {local:.1} times as fast."
             )
         } else if sharded >= WORTH_IT {
             format!(
@@ -113,20 +126,19 @@ mod tests {
 
     use super::*;
     use std::num::NonZero;
-    use std::time::Duration;
 
-    /// 1000 increments that took so many µs, which are then nanoseconds each, in the order of the
-    /// table.
-    fn report(threads: usize, micros: [u64; 7]) -> Report {
+    /// A million increments that took so many ms, which are then nanoseconds each, in the order of
+    /// the table.
+    fn report(threads: usize, millis: [u64; 7]) -> Report {
         Report {
             job: Job {
                 threads: NonZero::new(threads).unwrap(),
-                increments: 1000,
+                increments: 1_000_000,
             },
             rows: Way::ALL.map(|way| Row {
                 way,
-                total: if way.is_exact() { 1000 } else { 600 },
-                time: Duration::from_micros(micros[way as usize]),
+                total: if way.is_exact() { 1_000_000 } else { 600_000 },
+                time: Duration::from_millis(millis[way as usize]),
             }),
         }
     }
@@ -134,21 +146,21 @@ mod tests {
     #[test]
     fn the_table_shows_every_way_to_scale() {
         let expected = "\
-1000 increments by 2 threads, medians of 7 rounds
+1000000 increments by 2 threads, medians of 7 rounds
 
 way of counting            total   ns each    speed  time
-Mutex                       1000     32.00     1.0x  ################################
-one atomic fetch_add        1000     12.00     2.7x  ############
-compare-exchange loop       1000     16.00     2.0x  ################
-adjacent atomics            1000     10.00     3.2x  ##########
-sharded counter             1000      2.00    16.0x  ##
-local then one add          1000      0.00 32000.0x  #
-load then store (bug)        600      4.00     8.0x  #### lost 400
+Mutex                    1000000     32.00     1.0x  ################################
+one atomic fetch_add     1000000     12.00     2.7x  ############
+compare-exchange loop    1000000     16.00     2.0x  ################
+adjacent atomics         1000000     10.00     3.2x  ##########
+sharded counter          1000000      2.00    16.0x  ##
+local then one add       1000000      1.00    32.0x  #
+load then store (bug)     600000      4.00     8.0x  #### lost 400000
 
-Count locally and add once, 12000.0 times as fast as one atomic; if each count must show at \
+Count locally and add once, 12.0 times as fast as one atomic; if each count must show at \
 once, shard: 6.0 times.
 ";
-        assert_eq!(report(2, [32, 12, 16, 10, 2, 0, 4]).table(), expected);
+        assert_eq!(report(2, [32, 12, 16, 10, 2, 1, 4]).table(), expected);
     }
 
     #[test]
@@ -168,10 +180,23 @@ once, shard: 6.0 times.
             "Keep one atomic: counting locally is 1.2 times as fast here, sharding 1.2 times."
         );
         assert_eq!(
+            advice(2, 4, 10),
+            "Shard, 3.0 times as fast as one atomic; counting locally is 1.2 times as fast."
+        );
+        assert_eq!(
             advice(1, 8, 1),
             "One thread has nobody to wait for: one atomic takes 12.0 ns, \
              counting locally is 12.0 times as fast."
         );
+    }
+
+    #[test]
+    fn a_short_run_gives_no_advice() {
+        let mut report = report(2, [32, 12, 16, 10, 2, 1, 4]);
+        report.rows[Way::OneAtomic as usize].time = LONG_ENOUGH - Duration::from_nanos(1);
+        assert_eq!(report.advice(), "Too short to compare: raise --increments.");
+        report.rows[Way::OneAtomic as usize].time = LONG_ENOUGH;
+        assert!(report.advice().contains("times as fast"));
     }
 
     #[test]
@@ -184,13 +209,13 @@ once, shard: 6.0 times.
 
     #[test]
     fn csv_has_the_same_fields_in_every_line() {
-        let csv = report(3, [32, 12, 16, 10, 2, 0, 4]).csv();
+        let csv = report(3, [32, 12, 16, 10, 2, 1, 4]).csv();
         let fields: Vec<_> = csv.lines().map(|line| line.split(',').count()).collect();
         assert_eq!(fields, [7; 8]);
         assert!(
-            csv.contains("\nMutex,3,1000,1000,0,32.0000,1.0000\n"),
+            csv.contains("\nMutex,3,1000000,1000000,0,32.0000,1.0000\n"),
             "{csv}"
         );
-        assert!(csv.ends_with("\nload then store (bug),3,1000,600,400,4.0000,8.0000\n"));
+        assert!(csv.ends_with("\nload then store (bug),3,1000000,600000,400000,4.0000,8.0000\n"));
     }
 }

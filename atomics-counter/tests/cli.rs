@@ -205,9 +205,28 @@ fn a_full_disk_is_an_error() {
     let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
     assert_eq!(code, Some(1));
     assert!(
-        stderr.starts_with("atomics-counter: No space left"),
+        stderr.starts_with("atomics-counter: standard output: No space left"),
         "{stderr}"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = atomics_counter(&["--sideways"]).stderr(full).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+}
+
+/// Where it is compiled and run.
+#[test]
+#[cfg(unix)] // elsewhere, lines may end otherwise
+fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
+    let docs = include_str!("../src/lib.rs").replace("/// ", "");
+    let readme = include_str!("../README.md");
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert!(docs.contains(example), "{example}");
 }
 
 /// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
