@@ -39,7 +39,7 @@ Options:
 const VERSION: &str = concat!("atomics-counter ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// More threads than cores measure the scheduler; so many still start within seconds.
-const MAX_THREADS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(511);
+const MAX_THREADS: NonZero<usize> = NonZero::new(512).unwrap();
 
 /// Minutes of a contended `Mutex`; all ways and rounds together stay far from overflow.
 const MAX_INCREMENTS: u64 = 1_000_000_000;
