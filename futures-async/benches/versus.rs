@@ -17,7 +17,7 @@ use tokio::task::{JoinSet, yield_now};
 const COUNTS: [u64; 4] = [1, 100, 1_000, 10_000];
 
 /// What `--limit` is by default.
-const LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999);
+const LIMIT: NonZero<usize> = NonZero::new(1000).unwrap();
 
 fn main() {
     divan::main();

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-const CLIENTS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(99);
+const CLIENTS: NonZero<usize> = NonZero::new(100).unwrap();
 
 /// What the server takes to answer.
 const DELAY: Duration = Duration::from_millis(50);

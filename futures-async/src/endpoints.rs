@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddrV6;
 use std::num::NonZero;
-use std::str::FromStr;
+use std::str::{self, FromStr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -33,7 +33,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Why a text is no endpoint.
+/// Why a text is not an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Malformed {
     NoHost,
@@ -43,6 +43,8 @@ pub enum Malformed {
     Brackets,
     Ipv6,
     TooLong,
+    Url,
+    NotUtf8,
 }
 
 impl fmt::Display for Malformed {
@@ -55,6 +57,8 @@ impl fmt::Display for Malformed {
             Malformed::Brackets => "needs brackets around the IPv6 address",
             Malformed::Ipv6 => "is not an IPv6 address and a port",
             Malformed::TooLong => "is too long for an endpoint",
+            Malformed::Url => "is a URL, not HOST:PORT",
+            Malformed::NotUtf8 => "is not UTF-8",
         })
     }
 }
@@ -63,6 +67,9 @@ impl FromStr for Endpoint {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        if text.contains("//") {
+            return Err(Malformed::Url);
+        }
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.is_empty() && !port.ends_with(']') => (host, port),
             _ => return Err(Malformed::NoPort),
@@ -148,16 +155,21 @@ fn read_lines(
             true => reader.skip_until(b'\n'),
             false => Ok(length),
         });
+        if let Err(error) = read {
+            return line(Err(format!("{number}: {error}")));
+        }
+        if bytes.is_empty() {
+            return true; // the end
+        }
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim();
-        let is_wanted = match read {
-            Ok(0) => return true,
-            Ok(_) if is_too_long => line(Err(problem(number, text, Malformed::TooLong))),
-            Ok(_) if text.is_empty() => true,
-            Ok(_) => line(text.parse().map_err(|error| problem(number, text, error))),
-            Err(error) => return line(Err(format!("{number}: {error}"))),
+        let endpoint = match str::from_utf8(&bytes) {
+            _ if is_too_long => Err(Malformed::TooLong),
+            _ if text.is_empty() => continue,
+            Err(_) => Err(Malformed::NotUtf8),
+            Ok(_) => text.parse(),
         };
-        if !is_wanted {
+        if !line(endpoint.map_err(|error| problem(number, text, error))) {
             return false;
         }
     }

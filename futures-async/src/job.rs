@@ -1,7 +1,7 @@
 //! Probes all endpoints of the command line, prints what comes out, and stops when told to.
 
 use crate::endpoints::{self, Argument, Endpoint};
-use crate::probe::{Prober, Reason};
+use crate::probe::{NotOpen, Prober};
 use crate::signals;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 /// Endpoints that `--wait` holds, so that those which wait for their next attempt do not keep
 /// others from their first.
-const WAITING: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(99_999);
+const WAITING: NonZero<usize> = NonZero::new(100_000).unwrap();
 
 /// What probes still get after a signal: enough for a connection around the world, and as much as
 /// someone at a terminal puts up with.
@@ -48,6 +48,10 @@ impl Job {
         let limit = wait.map_or(self.limit, |_| self.limit.max(WAITING));
         let tasks = Tasks::new(limit, probes).stop_on(signal.clone().map(drop), GRACE);
 
+        let exit_code = |is_success: bool| match signal.clone().now_or_never() {
+            Some(Ok(code)) => code.into(),
+            _ => u8::from(!is_success).into(),
+        };
         let mut batches = tasks.ready_chunks(BATCH);
         while let Some(batch) = batches.next().await {
             let lines: String = batch
@@ -58,15 +62,17 @@ impl Job {
             let given_up = pin!(signal.clone().then(|_| sleep(GRACE)));
             match select(pin!(write(lines)), given_up).await {
                 Either::Left((Err(error), _)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Ok(ExitCode::SUCCESS);
+                    return Ok(exit_code(true));
                 }
-                Either::Left((result, _)) => result?,
+                Either::Left((result, _)) => {
+                    result.map_err(|error| format!("standard output: {error}"))?;
+                }
                 Either::Right(_) => break,
             }
         }
         let counts = batches.get_ref().counts();
         let malformed = malformed.load(Ordering::Relaxed);
-        let mut summary = format!("{} of {} open", counts.done, counts.started);
+        let mut summary = format!("futures-async: {} of {} open", counts.done, counts.started);
         for (number, what) in [(counts.cancelled, "cancelled"), (malformed, "malformed")] {
             if number > 0 {
                 summary += &format!(", {number} {what}");
@@ -75,26 +81,25 @@ impl Job {
         if let Some(limit) = prober.lowered_limit() {
             summary += &format!("; limit lowered to {limit}");
         }
-        let _ = writeln!(io::stderr(), "futures-async: {summary}");
-        Ok(match signal.now_or_never() {
-            Some(Ok(code)) => code.into(),
-            _ => u8::from(counts.done < counts.started || malformed > 0).into(),
-        })
+        summary += "\n";
+        let _ = io::stderr().write_all(summary.as_bytes());
+        Ok(exit_code(counts.done == counts.started && malformed == 0))
     }
 }
 
 async fn probe(
     prober: Arc<Prober>,
     endpoint: Endpoint,
-) -> Result<(Endpoint, Duration), (Endpoint, Reason)> {
+) -> Result<(Endpoint, Duration), (Endpoint, NotOpen)> {
     match prober.probe(&endpoint).await {
         Ok(latency) => Ok((endpoint, latency)),
         Err(reason) => Err((endpoint, reason)),
     }
 }
 
-/// Returns nothing for a probe that was cancelled: nothing is known.
-fn line(result: Result<(Endpoint, Duration), TaskError<(Endpoint, Reason)>>) -> Option<String> {
+/// Returns nothing for a probe that was cancelled, as nothing is known, and for one that panicked:
+/// the panic hook has told.
+fn line(result: Result<(Endpoint, Duration), TaskError<(Endpoint, NotOpen)>>) -> Option<String> {
     match result {
         Ok((endpoint, latency)) => {
             let milliseconds = latency.as_secs_f64() * 1000.0;

@@ -33,7 +33,9 @@
 //!
 //! An error or panic of one future is that one's result, and the others go on. Dropping anything
 //! here cancels what it started. Cancelled means dropped where it awaits: what must not be
-//! lost has to be kept outside of the future.
+//! lost has to be kept outside of the future. That covers the futures and what they own, not what
+//! they spawned elsewhere (`tokio::spawn`, `spawn_blocking`); and a future that never awaits cannot
+//! be cancelled.
 
 use futures::future::{BoxFuture, Fuse, FutureExt};
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
@@ -56,21 +58,25 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 ///
 /// # Panics
 ///
-/// When polled outside of a tokio runtime.
+/// When polled outside of a tokio runtime; with [`stop_on`](Self::stop_on), in one without time
+/// enabled; and when its source or the `stop` future panics.
 ///
 /// # Examples
 ///
 /// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use futures::stream;
 /// use futures_async::Tasks;
 /// use std::num::NonZero;
 ///
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let texts = stream::iter(["1", "x", "3"].map(|text| async move { text.parse::<i32>() }));
-/// let results = Tasks::new(NonZero::<usize>::MIN, texts).in_order().await;
+/// let texts = ["1", "x", "3"];
+/// let futures = stream::iter(texts.map(|text| async move { text.parse::<i32>() }));
+/// let mut tasks = Tasks::new(NonZero::new(100).unwrap(), futures);
+/// let results = tasks.in_order().await;
 /// assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
 /// # });
 /// ```
+#[must_use = "streams do nothing unless polled"]
 pub struct Tasks<S, T, E> {
     /// Gone once it has ended or nothing new may start.
     source: Option<S>,
@@ -93,7 +99,8 @@ pub struct Counts {
     pub done: usize,
     /// Results that were `Err`, and panics.
     pub failed: usize,
-    /// Tasks that were still running when the grace period ended.
+    /// Tasks that still ran when the grace period ended, or at the error of
+    /// [`try_in_order`](Tasks::try_in_order).
     pub cancelled: usize,
 }
 
@@ -129,7 +136,7 @@ where
     }
 
     /// Once `stop` is ready, nothing new starts; what still runs `grace` later is cancelled. Both
-    /// are noticed when the stream is polled.
+    /// are noticed when the stream is polled. Replaces an earlier one.
     pub fn stop_on(
         mut self,
         stop: impl Future<Output = ()> + Send + 'static,
@@ -140,27 +147,32 @@ where
         self
     }
 
-    /// Returns the counts so far; those of results once they are taken.
+    /// Returns the counts so far. A result counts when it is taken from the stream.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Collects the results of all futures that were started, in order of their positions.
-    pub async fn in_order(self) -> Vec<Result<T, TaskError<E>>> {
+    pub async fn in_order(&mut self) -> Vec<Result<T, TaskError<E>>> {
         in_order(self.collect().await)
     }
 
     /// Fails fast: at the first error to come, cancels the other tasks, waits until they are gone,
-    /// and returns the error with the position of its future. Otherwise, returns the values of all
-    /// futures that were started, in order; after a stop, these need not be all there are.
-    pub async fn try_in_order(mut self) -> Result<Vec<T>, (usize, TaskError<E>)> {
+    /// and returns the error with the position of its future. There may be another one at a lower
+    /// position: to wait for that would defeat failing fast.
+    ///
+    /// Otherwise, returns the values of all futures that were started, in order. After a stop, these
+    /// need not be all there are: [`counts`](Self::counts) tells what was started.
+    pub async fn try_in_order(&mut self) -> Result<Vec<T>, (usize, TaskError<E>)> {
         let mut values = Vec::new();
         while let Some((position, result)) = self.next().await {
             match result {
                 Ok(value) => values.push((position, value)),
                 Err(error) => {
-                    // `drop` would cancel them too, but not wait.
-                    self.running.shutdown().await;
+                    self.source = None;
+                    // `drop` would cancel them too, but neither wait nor count.
+                    self.running.abort_all();
+                    while self.next().await.is_some() {}
                     return Err((position, error));
                 }
             }
@@ -259,13 +271,16 @@ pub struct Retry {
     pub base: Duration,
     /// The longest delay after any attempt, jitter included.
     pub cap: Duration,
-    /// How often to try, the first time included.
+    /// Maximum number of attempts, the first included.
     pub attempts: NonZero<u32>,
     /// After this long an attempt is cancelled, and counts as a transient failure.
     pub attempt_timeout: Duration,
-    /// When to give up, whatever is under way. A point in time, which no attempt moves.
+    /// When to give up, whatever is under way. A point in time, which no attempt moves; for none, a
+    /// far one. When the next delay does not fit into what is left, there is one last attempt,
+    /// half-way through what is left.
     pub deadline: Instant,
-    /// Picks the delays: the same for the same seed, so that each client needs its own.
+    /// Seeds the jitter: the same seed gives the same delays, so every concurrent call of [`retry`]
+    /// needs its own, such as its position.
     pub seed: u64,
 }
 
@@ -302,7 +317,7 @@ pub enum AttemptError<E> {
     Permanent(E),
 }
 
-/// Why there was no further attempt.
+/// Why [`retry`] gave up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reason {
     /// The last error was permanent.
@@ -375,7 +390,7 @@ pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
     policy: &Retry,
     mut operation: impl FnMut() -> F,
 ) -> Result<T, GaveUp<E>> {
-    let (mut attempts, mut last) = (0, None);
+    let (mut attempts, mut last, mut is_last) = (0, None, false);
     let reason = loop {
         attempts += 1;
         let attempt = timeout(policy.attempt_timeout, operation());
@@ -393,11 +408,13 @@ pub async fn retry<T, E, F: Future<Output = Result<T, AttemptError<E>>>>(
             break Reason::Attempts;
         }
         let left = policy.deadline.duration_since(Instant::now());
-        if left.is_zero() {
+        if is_last || left.is_zero() {
             break Reason::Deadline;
         }
-        // Half of it at most, so that there is time for another attempt.
-        sleep(policy.delay(attempts - 1).min(left / 2)).await;
+        let delay = policy.delay(attempts - 1);
+        is_last = delay >= left;
+        // Half-way, so that the last attempt has time too.
+        sleep(if is_last { left / 2 } else { delay }).await;
     };
     Err(GaveUp {
         reason,
@@ -478,7 +495,8 @@ mod tests {
 
     impl Gauge {
         fn enter(&self) -> Inside {
-            let inside = 1 + self.0[0].fetch_add(1, Ordering::Relaxed); // tests have one thread
+            // Relaxed, because they are nothing but counts.
+            let inside = 1 + self.0[0].fetch_add(1, Ordering::Relaxed);
             self.0[1].fetch_max(inside, Ordering::Relaxed);
             Inside(self.clone())
         }
@@ -558,6 +576,33 @@ mod tests {
             assert_eq!(Tasks::new(limit(n), source).in_order().await.len(), 100);
             assert_eq!((taken.peak(), running.peak()), (n.min(100), n.min(100)));
         }
+    }
+
+    #[test]
+    fn the_limit_is_reached_and_never_exceeded_on_a_runtime_of_many_threads() {
+        within_deadline(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(4)
+                .build()
+                .unwrap();
+            let running = Gauge::default();
+            let source = stream::iter(0..1000).map(|n| {
+                let running = running.clone();
+                async move {
+                    let _inside = running.enter();
+                    while running.peak() < 7 {
+                        yield_now().await;
+                    }
+                    for _ in 0..10 {
+                        yield_now().await; // so that one too many would have time to start
+                    }
+                    Ok::<_, Infallible>(n)
+                }
+            });
+            let results = runtime.block_on(Tasks::new(limit(7), source).in_order());
+            assert_eq!(values(results), Vec::from_iter(0..1000));
+            assert_eq!(running.peak(), 7);
+        });
     }
 
     #[tokio::test(start_paused = true)]
@@ -641,15 +686,41 @@ mod tests {
                         if n == 4 { Err("no") } else { pending().await }
                     }
                 });
-                let result: Result<Vec<()>, _> = Tasks::new(limit(10), source).try_in_order().await;
+                let mut tasks = Tasks::new(limit(10), source);
+                let result: Result<Vec<()>, _> = tasks.try_in_order().await;
                 assert_eq!(inside.inside(), 0);
                 assert_eq!(started.load(Ordering::Relaxed), 10);
                 assert!(
                     matches!(result, Err((4, TaskError::Failed("no")))),
                     "{result:?}"
                 );
+                let counts = Counts {
+                    started: 10,
+                    done: 0,
+                    failed: 1,
+                    cancelled: 9,
+                };
+                assert_eq!(tasks.counts(), counts);
+                assert!(tasks.next().await.is_none(), "goes on after the error");
             });
         });
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[cfg(panic = "unwind")]
+    async fn failing_fast_reports_the_first_panic_to_come_with_its_position() {
+        let source = stream::iter(0..3).map(|n| async move {
+            sleep(ms(30 - 10 * n)).await;
+            if n == 2 {
+                panic!("number {n}")
+            }
+            Err::<(), _>(n)
+        });
+        let result = Tasks::new(limit(3), source).try_in_order().await;
+        assert!(
+            matches!(result, Err((2, TaskError::Panicked(_)))),
+            "{result:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -754,13 +825,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stop_ends_a_source_that_is_always_ready_or_never() {
         let endless = stream::iter(0..1000).map(|n| ready(Ok::<_, Infallible>(n)));
-        let tasks = Tasks::new(limit(2), endless).stop_on(yield_now(), ms(0));
+        let mut tasks = Tasks::new(limit(2), endless).stop_on(yield_now(), ms(0));
         assert!((1..1000).contains(&tasks.in_order().await.len()));
         let never = stream::pending::<std::future::Ready<Result<(), Infallible>>>();
-        let tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
+        let mut tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
         let results = timeout(ms(1000), tasks.in_order()).await;
         assert!(results.unwrap().is_empty());
-        let tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
+        let mut tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
         assert!(tasks.in_order().await.is_empty());
     }
 
@@ -846,6 +917,20 @@ mod tests {
             assert_eq!(zero, Duration::ZERO);
             extreme(Duration::MAX, Duration::MAX).delay(attempt);
         }
+        // Both ends of the range are part of it.
+        let nanosecond = Duration::from_nanos(1);
+        let delays = [1_234_567, 0].map(|seed| {
+            let (base, cap) = (nanosecond, nanosecond);
+            let policy = policy.clone();
+            Retry {
+                base,
+                cap,
+                seed,
+                ..policy
+            }
+            .delay(0)
+        });
+        assert_eq!(delays, [Duration::ZERO, nanosecond]);
     }
 
     #[tokio::test]
@@ -973,6 +1058,56 @@ mod tests {
         assert_eq!(start.elapsed(), ms(20_000));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn when_a_delay_does_not_fit_before_the_deadline_one_last_attempt_is_half_way() {
+        for seed in 0..20 {
+            let policy = Retry {
+                seed,
+                ..policy(u32::MAX)
+            };
+            let mut starts = Vec::new();
+            let attempt = || {
+                starts.push(Instant::now());
+                ready(Err::<(), _>(AttemptError::Transient("no")))
+            };
+            let gave_up = retry(&policy, attempt).await.unwrap_err();
+            assert_eq!(
+                (gave_up.reason, gave_up.attempts as usize, gave_up.last),
+                (Reason::Deadline, starts.len(), Some("no"))
+            );
+            for n in 1..starts.len() {
+                let (delay, left) = (policy.delay(n as u32 - 1), policy.deadline - starts[n - 1]);
+                let is_last = n == starts.len() - 1;
+                assert_eq!(is_last, delay >= left, "seed {seed}, attempt {n}");
+                let delay = if is_last { left / 2 } else { delay };
+                let slept = starts[n] - starts[n - 1];
+                // The timer counts in milliseconds, and rounds up.
+                assert!(
+                    slept >= delay && slept <= delay + ms(1),
+                    "seed {seed}, attempt {n}: {slept:?} {delay:?}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_deadline_the_last_error_is_that_of_the_last_attempt_that_ended() {
+        let policy = Retry {
+            attempt_timeout: Duration::MAX,
+            ..policy(u32::MAX)
+        };
+        let (gave_up, elapsed) = failing(&policy, &[1, 1, 20_000], AttemptError::Transient).await;
+        assert_eq!(
+            gave_up,
+            GaveUp {
+                reason: Reason::Deadline,
+                attempts: 3,
+                last: Some(1)
+            }
+        );
+        assert_eq!(elapsed, ms(10_000));
+    }
+
     #[test]
     fn the_first_success_wins_on_any_executor() {
         let (sender, receiver) = futures::channel::oneshot::channel();
@@ -997,6 +1132,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_success_drops_the_other_futures() {
+        let inside = Gauge::default();
+        let futures = (0..3).map(|n| {
+            let inside = inside.enter();
+            async move {
+                let _inside = inside;
+                if n == 1 {
+                    Ok::<_, ()>(n)
+                } else {
+                    pending().await
+                }
+            }
+        });
+        assert_eq!(block_on(first_ok(futures)), Ok(1));
+        assert_eq!((inside.inside(), inside.peak()), (0, 3));
+    }
+
+    #[test]
     fn a_heart_on_the_only_worker_beats_on_while_another_thread_computes() {
         within_deadline(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -1004,16 +1157,18 @@ mod tests {
                 .unwrap();
             runtime.block_on(async {
                 let (beat, beats) = mpsc::channel();
-                let heart = tokio::spawn(async move {
+                let heart: BoxFuture<_> = Box::pin(async move {
                     while beat.send(()).is_ok() {
                         yield_now().await;
                     }
+                    Ok(0)
                 });
                 // A computation that takes a hundred heartbeats. On the worker it would take for
                 // ever: nothing else runs there until it returns.
                 let compute = move || (0..100).filter(|_| beats.recv().is_ok()).count();
-                assert_eq!(spawn_blocking(compute).await.unwrap(), 100);
-                heart.await.unwrap();
+                let computation: BoxFuture<_> = Box::pin(spawn_blocking(compute));
+                let mut tasks = Tasks::new(limit(2), stream::iter([heart, computation]));
+                assert_eq!(values(tasks.in_order().await), [0, 100]);
             });
         });
     }

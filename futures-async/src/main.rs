@@ -6,9 +6,10 @@ mod job;
 mod probe;
 mod signals;
 
-use endpoints::Argument;
+use endpoints::{Argument, Malformed};
 use job::Job;
 use lexopt::prelude::*;
+use std::env;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -26,8 +27,8 @@ Probes TCP endpoints, thousands at a time. Without arguments, shows 100 requests
 Usage: futures-async [--limit N] [--timeout SECONDS] [--wait SECONDS] [HOST:PORT|-]...
 
 Prints a line for each endpoint as it is known: `open` and how long the connection took, or why it
-is not open. HOST is a name, an IPv4 address, or an IPv6 address in brackets; - reads endpoints
-from standard input, one a line. Exits with 0 if all are open, else with 1.
+is not open. HOST is a name, an IPv4 address, or an IPv6 address in brackets. Standard input is
+read only if - is given: an endpoint a line. Exits with 0 if all are open, else with 1.
 
 Options:
       --limit N          probes at a time, 1 to 1000000 [default: 1000]
@@ -40,10 +41,10 @@ Options:
 const VERSION: &str = concat!("futures-async ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Below 1,024, the number of descriptors that a process usually gets.
-const DEFAULT_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999);
+const DEFAULT_LIMIT: NonZero<usize> = NonZero::new(1000).unwrap();
 
 /// More than a process gets descriptors.
-const MAX_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(999_999);
+const MAX_LIMIT: NonZero<usize> = NonZero::new(1_000_000).unwrap();
 
 /// Time for a first packet to get lost, which systems send again after one second.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         },
         Err(error) => (format!("{error}\nTry 'futures-async --help'."), 2),
     };
-    // Not `eprintln!`, which panics when standard error is closed.
+    // Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
     let _ = writeln!(io::stderr(), "futures-async: {error}");
     ExitCode::from(code)
 }
@@ -91,30 +92,36 @@ impl Command {
                 Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(value) if value == "-" => job.arguments.push(Argument::StandardInput),
                 Value(value) => {
-                    let text = value.to_string_lossy();
-                    let endpoint = text.parse().map_err(|error| format!("{text:?} {error}"))?;
+                    let endpoint = value.to_str().map_or(Err(Malformed::NotUtf8), str::parse);
+                    let endpoint = endpoint.map_err(|error| format!("{value:?} {error}"))?;
                     job.arguments.push(Argument::Endpoint(endpoint));
                 }
                 _ => return Err(argument.unexpected()),
             }
         }
-        Ok(if job.arguments.is_empty() {
-            Command::Demo
+        if !job.arguments.is_empty() {
+            Ok(Command::Probe(job))
+        } else if env::args_os().len() > 1 {
+            // A list that turns out empty must not look like endpoints that are open.
+            Err("no endpoint to probe".into())
         } else {
-            Command::Probe(job)
-        })
+            Ok(Command::Demo)
+        }
     }
 
     fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let code = match self {
-            Command::Print(text) => print(text).map(|()| ExitCode::SUCCESS)?,
-            Command::Demo => print(runtime.block_on(demo::demo())?).map(|()| ExitCode::SUCCESS)?,
-            Command::Probe(job) => runtime.block_on(job.run())?,
-        };
+        let result = runtime.block_on(async {
+            match self {
+                Command::Print(text) => print(text)?,
+                Command::Demo => print(demo::demo().await?)?,
+                Command::Probe(job) => return job.run().await,
+            }
+            Ok(ExitCode::SUCCESS)
+        });
         // Not `drop`, which would wait for names that are still being looked up.
         runtime.shutdown_background();
-        Ok(code)
+        result
     }
 }
 
@@ -142,6 +149,7 @@ fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }

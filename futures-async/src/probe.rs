@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -29,42 +29,45 @@ const TOO_MANY_FILES: &[i32] = &[10024];
 
 /// Why an endpoint is not open.
 #[derive(Debug)]
-pub enum Reason {
+pub enum NotOpen {
     Refused,
     TimedOut,
+    /// It never had a permit.
+    NotTried,
     Unresolved,
     TooManyFiles,
     Other(io::Error),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for NotOpen {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Reason::Refused => f.write_str("refused"),
-            Reason::TimedOut => f.write_str("timed out"),
-            Reason::Unresolved => f.write_str("unresolved name"),
-            Reason::TooManyFiles => f.write_str("too many open files"),
-            Reason::Other(error) => write!(f, "{error}"),
+            NotOpen::Refused => f.write_str("refused"),
+            NotOpen::TimedOut => f.write_str("timed out"),
+            NotOpen::NotTried => f.write_str("not tried"),
+            NotOpen::Unresolved => f.write_str("unresolved name"),
+            NotOpen::TooManyFiles => f.write_str("too many open files"),
+            NotOpen::Other(error) => write!(f, "{error}"),
         }
     }
 }
 
-impl From<io::Error> for Reason {
+impl From<io::Error> for NotOpen {
     fn from(error: io::Error) -> Self {
         let code = error.raw_os_error();
         match error.kind() {
-            _ if code.is_some_and(|code| TOO_MANY_FILES.contains(&code)) => Reason::TooManyFiles,
-            io::ErrorKind::ConnectionRefused => Reason::Refused,
-            io::ErrorKind::TimedOut => Reason::TimedOut,
-            _ => Reason::Other(error),
+            _ if code.is_some_and(|code| TOO_MANY_FILES.contains(&code)) => NotOpen::TooManyFiles,
+            io::ErrorKind::ConnectionRefused => NotOpen::Refused,
+            io::ErrorKind::TimedOut => NotOpen::TimedOut,
+            _ => NotOpen::Other(error),
         }
     }
 }
 
-/// Probes endpoints, with at most so many descriptors as there are.
+/// Probes endpoints, with no more descriptors than there are.
 pub struct Prober {
     timeout: Duration,
-    /// Until when to try again; without it, each endpoint is tried once.
+    /// When to stop retrying; `None`: one attempt each.
     deadline: Option<Instant>,
     /// One permit per probe under way. The others wait: for their next attempt, or for a
     /// descriptor.
@@ -89,14 +92,15 @@ impl Prober {
     pub fn lowered_limit(&self) -> Option<usize> {
         match self.lowered_by.load(Ordering::Relaxed) {
             0 => None,
-            lowered_by => Some(self.limit.saturating_sub(lowered_by).max(1)),
+            lowered_by => Some(self.limit - lowered_by),
         }
     }
 
     /// Returns how long the connection took.
-    pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
+    pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, NotOpen> {
+        let is_tried = AtomicBool::new(false);
         let Some(deadline) = self.deadline else {
-            return self.attempt(endpoint).await;
+            return self.attempt(endpoint, &is_tried).await;
         };
         let policy = Retry {
             base: FIRST_DELAY,
@@ -109,31 +113,48 @@ impl Prober {
             seed: RandomState::new().hash_one(endpoint.as_str()),
         };
         let attempt = || async {
-            self.attempt(endpoint)
+            self.attempt(endpoint, &is_tried)
                 .await
                 .map_err(AttemptError::Transient)
         };
         let result = retry(&policy, attempt).await;
-        result.map_err(|gave_up| gave_up.last.unwrap_or(Reason::TimedOut))
+        // Without an error, the deadline came before the end of the first attempt.
+        result.map_err(|gave_up| match gave_up.last {
+            Some(error) => error,
+            None if is_tried.into_inner() => NotOpen::TimedOut,
+            None => NotOpen::NotTried,
+        })
     }
 
     /// Connects once; again only if there was no descriptor. Each time that happens a permit goes,
     /// so that soon there are as many as descriptors, and the endpoint queues up for one of the
-    /// rest.
-    async fn attempt(&self, endpoint: &Endpoint) -> Result<Duration, Reason> {
-        let mut doubts = 0;
+    /// rest. The timeout is for all of that, but for the waits for a permit.
+    async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        is_tried: &AtomicBool,
+    ) -> Result<Duration, NotOpen> {
+        let (mut left, mut doubts) = (self.timeout, 0);
         loop {
             let permit = self.permits.acquire().await;
-            let connection = timeout(self.timeout, connect(endpoint)).await;
+            is_tried.store(true, Ordering::Relaxed); // one task alone uses it
+            let start = Instant::now();
+            let Ok(connection) = timeout(left, connect(endpoint)).await else {
+                return Err(match doubts {
+                    0 => NotOpen::TimedOut,
+                    _ => NotOpen::Unresolved,
+                });
+            };
+            left = left.saturating_sub(start.elapsed());
             let is_short = self.lowered_limit().is_some();
             let allowed_doubts = if is_short { 5 } else { 1 };
-            match connection.unwrap_or(Err(Reason::TimedOut)) {
-                Err(Reason::TooManyFiles) if self.lower_limit() => {
+            match connection {
+                Err(NotOpen::TooManyFiles) if self.lower_limit() => {
                     permit.into_iter().for_each(SemaphorePermit::forget);
                 }
                 // Resolvers do not tell when they had no descriptor. So ask once more; and where
                 // there is a lack, a few times, with a permit less each time.
-                Err(Reason::Unresolved) if doubts < allowed_doubts => {
+                Err(NotOpen::Unresolved) if doubts < allowed_doubts => {
                     doubts += 1;
                     if is_short && self.lower_limit() {
                         permit.into_iter().for_each(SemaphorePermit::forget);
@@ -144,48 +165,55 @@ impl Prober {
         }
     }
 
-    /// Takes back all permits that nobody holds, and the caller's, unless it is the last.
+    /// Takes back all permits that nobody holds, and the caller's; none, if that is the last.
     fn lower_limit(&self) -> bool {
         let unused = self.permits.forget_permits(self.limit);
+        let lower = |by| Some(by + unused + 1).filter(|by| *by < self.limit);
         // Relaxed, because it is nothing but a count.
-        let before = self.lowered_by.fetch_add(unused + 1, Ordering::Relaxed);
-        if before == 0 {
-            let message =
-                "futures-async: too many open files; lowering the limit and trying again\n";
-            let _ = io::stderr().write_all(message.as_bytes());
+        let before = self
+            .lowered_by
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower);
+        match before {
+            Ok(0) => {
+                let message =
+                    "futures-async: too many open files; lowering the limit and trying again\n";
+                let _ = io::stderr().write_all(message.as_bytes());
+            }
+            Ok(_) => {}
+            Err(_) => self.permits.add_permits(unused),
         }
-        before + unused + 1 < self.limit
+        before.is_ok()
     }
 }
 
 /// Tries all addresses of a name at once, so that one which does not answer holds up no other.
-async fn connect(endpoint: &Endpoint) -> Result<Duration, Reason> {
+async fn connect(endpoint: &Endpoint) -> Result<Duration, NotOpen> {
     let addresses = look_up(endpoint).await?;
     let errors = match first_ok(addresses.map(connect_to)).await {
         Ok(latency) => return Ok(latency),
         Err(errors) => errors,
     };
     // Lack of descriptors says nothing about the endpoint, so no other error may hide it.
-    let by_weight = |reason: &Reason| matches!(reason, Reason::TooManyFiles);
+    let by_weight = |reason: &NotOpen| matches!(reason, NotOpen::TooManyFiles);
     Err(errors
         .into_iter()
         .max_by_key(by_weight)
-        .unwrap_or(Reason::Unresolved))
+        .unwrap_or(NotOpen::Unresolved))
 }
 
 /// Addresses are parsed on the spot; only names go to a thread that may block.
-async fn look_up(endpoint: &Endpoint) -> Result<impl Iterator<Item = SocketAddr>, Reason> {
+async fn look_up(endpoint: &Endpoint) -> Result<impl Iterator<Item = SocketAddr>, NotOpen> {
     match lookup_host(endpoint.as_str()).await {
         Ok(addresses) => Ok(addresses),
         // Resolvers do not say that they had no descriptor; a socket does.
-        Err(_) => match TcpSocket::new_v4().map_err(Reason::from) {
-            Err(Reason::TooManyFiles) => Err(Reason::TooManyFiles),
-            _ => Err(Reason::Unresolved),
+        Err(_) => match TcpSocket::new_v4().map_err(NotOpen::from) {
+            Err(NotOpen::TooManyFiles) => Err(NotOpen::TooManyFiles),
+            _ => Err(NotOpen::Unresolved),
         },
     }
 }
 
-async fn connect_to(address: SocketAddr) -> Result<Duration, Reason> {
+async fn connect_to(address: SocketAddr) -> Result<Duration, NotOpen> {
     let start = Instant::now();
     let stream = TcpStream::connect(address).await?;
     let latency = start.elapsed();
@@ -195,7 +223,7 @@ async fn connect_to(address: SocketAddr) -> Result<Duration, Reason> {
         .is_ok_and(|local| stream.peer_addr().is_ok_and(|peer| peer == local))
     {
         // The system picked the very port that we try as our own, and connected us to ourselves.
-        return Err(Reason::Refused);
+        return Err(NotOpen::Refused);
     }
     // Close with a reset: there is nothing to deliver, and a normal close keeps the local port busy
     // for a minute, which some 28,000 probes of one address would use up. It is an optimisation.
@@ -222,5 +250,24 @@ mod tests {
         let reason = prober.probe(&address.to_string().parse().unwrap()).await;
         assert_eq!(reason.unwrap_err().to_string(), "timed out");
         assert_eq!(start.elapsed(), seconds);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_whose_turn_does_not_come_is_not_tried() {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let prober = Prober::new(NonZero::<usize>::MIN, Duration::ZERO, Some(deadline));
+        let _permit = prober.permits.acquire().await.unwrap();
+        let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
+        assert_eq!(reason.unwrap_err().to_string(), "not tried");
+        assert_eq!(Instant::now(), deadline);
+    }
+
+    #[test]
+    fn the_limit_is_not_lowered_below_1() {
+        let prober = Prober::new(NonZero::new(3).unwrap(), Duration::ZERO, None);
+        let _permit = prober.permits.try_acquire().unwrap();
+        assert!(!prober.lower_limit());
+        assert_eq!(prober.lowered_limit(), None);
+        assert_eq!(prober.permits.available_permits(), 2);
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -196,6 +196,31 @@ fn malformed_lines_are_located_and_the_others_probed() {
         "futures-async: 2 of 2 open, 4 malformed".into(),
     ];
     assert_eq!(stderr.lines().collect::<Vec<_>>(), expected);
+    let (_, lines, stderr) = shapes(&["-"], b"\xff:80\nhttp://db:80\n");
+    assert!(lines.is_empty(), "{lines:?}");
+    let expected = [
+        format!("{place}1: \"\u{fffd}:80\" is not UTF-8"),
+        format!("{place}2: \"http://db:80\" is a URL, not HOST:PORT"),
+        "futures-async: 0 of 0 open, 2 malformed".into(),
+    ];
+    assert_eq!(stderr.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_last_line_needs_no_end_however_long_it_is() {
+    let start = "x".repeat(40);
+    for (length, problem) in [
+        (1023, "has no port"),
+        (1024, "is too long for an endpoint"),
+        (1025, "is too long for an endpoint"),
+    ] {
+        let (code, _, stderr) = outcome(run(&["-"], "x".repeat(length).as_bytes()));
+        let expected = format!(
+            "futures-async: standard input:1: \"{start}\"... {problem}\n\
+             futures-async: 0 of 0 open, 1 malformed\n"
+        );
+        assert_eq!((code, stderr), (Some(1), expected), "{length} bytes");
+    }
 }
 
 #[test]
@@ -253,6 +278,17 @@ fn waiting_ends_when_the_time_is_over() {
     }
 }
 
+/// Sends signals, one after the other.
+#[cfg(unix)]
+fn signals(child: &Child, signals: &[&str]) {
+    let id = child.id();
+    let kill = signals.iter().map(|signal| format!("kill -{signal} {id};"));
+    let shell = Command::new("sh")
+        .args(["-ec", &kill.collect::<String>()])
+        .status();
+    assert!(shell.unwrap().success());
+}
+
 #[test]
 #[cfg(unix)]
 fn a_signal_stops_gracefully() {
@@ -261,15 +297,7 @@ fn a_signal_stops_gracefully() {
         // Standard input stays open, too.
         let (child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
         assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
-        let id = child.id().to_string();
-        let kill = format!("kill -{signal} {id}");
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .unwrap()
-                .success()
-        );
+        signals(&child, &[signal]);
         assert_eq!(lines.next(), None);
         let mut child = child;
         let standard_input = child.stdin.take();
@@ -278,6 +306,59 @@ fn a_signal_stops_gracefully() {
         assert_eq!(status, Some(code), "{signal}");
         assert_eq!(stderr, "futures-async: 1 of 2 open, 1 cancelled\n");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_signal_ends_it_at_once() {
+    let open = open_endpoint();
+    let (mut child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
+    assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
+    let _standard_input = child.stdin.take(); // stays open
+    // It goes on only when both are there, in whichever order it finds them.
+    signals(&child, &["STOP", "INT", "TERM", "CONT"]);
+    let (code, _, stderr) = outcome(child.wait_with_output().unwrap());
+    assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    assert_eq!(stderr, "", "no summary, as the probe was not waited for");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
+    use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    let (mut full, _reader) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    for size in [1024, 1] {
+        while full.write(&vec![0; size]).is_ok() {}
+    }
+    full.set_nonblocking(false).unwrap();
+    let mut command = futures_async(&["--limit", "1", CLOSED, "-"]);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.stdout(OwnedFd::from(full)).spawn().unwrap();
+    let mut standard_input = child.stdin.take().unwrap();
+    writeln!(standard_input, "db").unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+    // It has read, so it listens for signals; what it writes now or later stays with it.
+    assert!(
+        messages
+            .next()
+            .unwrap()
+            .unwrap()
+            .ends_with("\"db\" has no port")
+    );
+    signals(&child, &["INT"]);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+#[cfg(target_os = "linux")] // elsewhere, a connection that was reset may not be accepted
+fn a_connection_is_closed_with_a_reset() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    assert_eq!(run(&[&endpoint], b"").status.code(), Some(0));
+    let (mut connection, _) = listener.accept().unwrap();
+    let read = connection.read(&mut [0]);
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
@@ -365,9 +446,28 @@ fn wrong_usage_is_explained() {
             &["[db]:80"],
             "\"[db]:80\" is not an IPv6 address and a port",
         ),
+        (
+            &["http://db:80"],
+            "\"http://db:80\" is a URL, not HOST:PORT",
+        ),
+        // As after `--wait 30 $ENDPOINTS` with an empty list.
+        (&["--wait", "30"], "no endpoint to probe"),
+        (&["--"], "no endpoint to probe"),
     ] {
         assert_fails(args, b"", 2, &format!("futures-async: {problem}\n{hint}"));
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_argument_that_is_not_utf_8_is_refused() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let mut command = futures_async(&[]);
+    command.arg(OsStr::from_bytes(b"\xff:80"));
+    let (code, _, stderr) = outcome(command.output().unwrap());
+    let message = "futures-async: \"\\xFF:80\" is not UTF-8\n";
+    assert_eq!(code, Some(2));
+    assert!(stderr.starts_with(message), "{stderr}");
 }
 
 #[test]
@@ -385,18 +485,36 @@ fn a_reader_that_leaves_is_no_error_and_stops_the_probing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error() {
+    for argument in [CLOSED, "--version"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = futures_async(&[argument]).stdout(full).output().unwrap();
+        let (code, _, stderr) = outcome(output);
+        assert_eq!(code, Some(1), "{argument}");
+        assert!(
+            stderr.starts_with("futures-async: standard output: No space left"),
+            "{argument}: {stderr}"
+        );
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = futures_async(&[CLOSED])
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
-    assert_eq!(code, Some(1));
-    assert!(
-        stderr.starts_with("futures-async: No space left"),
-        "{stderr}"
-    );
+    let status = futures_async(&["--sideways"]).stderr(full).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+}
+
+/// Where it is compiled and run.
+#[test]
+#[cfg(unix)] // elsewhere, lines may end otherwise
+fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
+    let docs = include_str!("../src/lib.rs").replace("///\n", "\n");
+    let docs = docs.replace("/// ", "");
+    let readme = include_str!("../README.md");
+    let example = readme.split("```rust\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert!(docs.contains(example), "{example}");
 }
 
 /// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
