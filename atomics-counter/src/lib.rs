@@ -76,6 +76,7 @@ use std::sync::{Mutex, MutexGuard};
 /// ```
 /// use atomics_counter::{Counter, ShardedCounter};
 /// use std::{num::NonZero, sync::LazyLock, thread};
+///
 /// static REQUESTS: Counter = Counter::new();
 /// static HITS: LazyLock<ShardedCounter> =
 ///     LazyLock::new(|| ShardedCounter::new(NonZero::new(9).unwrap()));

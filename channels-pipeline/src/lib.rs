@@ -60,6 +60,7 @@ use std::time::{Duration, Instant};
 /// use channels_pipeline::Pipeline;
 /// use std::num::NonZero;
 /// use std::ops::ControlFlow;
+///
 /// let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
 /// let lines = ["1", "2", "x", "4"]; // in real use, batches of lines
 /// let mut doubled = Vec::new();

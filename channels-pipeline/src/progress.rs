@@ -30,7 +30,7 @@ impl Progress {
         // Unknown if one is standard input, a device or a pipe.
         let size = |file: &OsString| {
             let metadata = fs::metadata(file).ok().filter(|_| file != "-")?;
-            metadata.is_file().then(|| metadata.len())
+            metadata.is_file().then_some(metadata.len())
         };
         Self {
             total: files.iter().map(size).sum(),

@@ -68,6 +68,7 @@ const FLOAT_CUTOFF: usize = 1 << 15;
 ///
 /// ```
 /// use rayon_sum::exact_sum;
+///
 /// let values = [i64::MAX, i64::MAX, i64::MIN];
 /// assert_eq!(exact_sum(&values), i128::from(i64::MAX) - 1);
 /// assert_eq!(exact_sum(&[2_000_000_000_i32; 3]), 6_000_000_000);

@@ -72,6 +72,7 @@ use std::thread;
 /// ```
 /// use std::num::NonZero;
 /// use threads_fork_join::ForkJoin;
+///
 /// let words = ["one", "two", "three", "four", "five"];
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
 /// let lengths = ForkJoin::new(threads).run(&words, |piece| piece.concat().len());
