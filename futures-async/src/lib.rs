@@ -324,7 +324,7 @@ pub enum Reason {
     Permanent,
     /// All attempts are used up.
     Attempts,
-    /// The deadline has passed.
+    /// The deadline has passed, or leaves no time for another attempt.
     Deadline,
 }
 

@@ -92,7 +92,7 @@ impl Prober {
     pub fn lowered_limit(&self) -> Option<usize> {
         match self.lowered_by.load(Ordering::Relaxed) {
             0 => None,
-            lowered_by => Some(self.limit - lowered_by),
+            lowered_by => Some(self.limit.saturating_sub(lowered_by).max(1)),
         }
     }
 
@@ -168,21 +168,19 @@ impl Prober {
     /// Takes back all permits that nobody holds, and the caller's; none, if that is the last.
     fn lower_limit(&self) -> bool {
         let unused = self.permits.forget_permits(self.limit);
-        let lower = |by| Some(by + unused + 1).filter(|by| *by < self.limit);
         // Relaxed, because it is nothing but a count.
-        let before = self
-            .lowered_by
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower);
-        match before {
-            Ok(0) => {
-                let message =
-                    "futures-async: too many open files; lowering the limit and trying again\n";
-                let _ = io::stderr().write_all(message.as_bytes());
-            }
-            Ok(_) => {}
-            Err(_) => self.permits.add_permits(unused),
+        let before = self.lowered_by.fetch_add(unused + 1, Ordering::Relaxed);
+        if before + unused + 1 >= self.limit {
+            self.lowered_by.fetch_sub(unused + 1, Ordering::Relaxed);
+            self.permits.add_permits(unused);
+            return false;
         }
-        before.is_ok()
+        if before == 0 {
+            let message =
+                "futures-async: too many open files; lowering the limit and trying again\n";
+            let _ = io::stderr().write_all(message.as_bytes());
+        }
+        true
     }
 }
 
