@@ -132,7 +132,7 @@ where
         .filter(|number| range.contains(number))
         .ok_or_else(|| {
             let (from, to) = range.into_inner();
-            format!("{option}: {value:?} is not a number from {from} to {to}")
+            format!("{option}: {value:?} is not a whole number from {from} to {to}")
         })
 }
 

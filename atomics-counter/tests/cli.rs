@@ -159,12 +159,12 @@ fn help_and_version_are_printed() {
 fn wrong_usage_is_explained() {
     let hint = "Try 'atomics-counter --help'.\n";
     for wrong in ["0", "-1", "513", "18446744073709551616", "many", "1.5", ""] {
-        let problem = format!("--threads: {wrong:?} is not a number from 1 to 512");
+        let problem = format!("--threads: {wrong:?} is not a whole number from 1 to 512");
         let args = ["--threads", wrong];
         assert_fails(&args, 2, &format!("atomics-counter: {problem}\n{hint}"));
     }
     for wrong in ["0", "-1", "1000000001", "18446744073709551616", "1e6"] {
-        let problem = format!("--increments: {wrong:?} is not a number from 1 to 1000000000");
+        let problem = format!("--increments: {wrong:?} is not a whole number from 1 to 1000000000");
         let args = ["--increments", wrong];
         assert_fails(&args, 2, &format!("atomics-counter: {problem}\n{hint}"));
     }

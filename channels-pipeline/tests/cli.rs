@@ -261,15 +261,15 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--workers", "0", "-"][..],
-            "--workers: \"0\" is not a number from 1 to 255",
+            "--workers: \"0\" is not a whole number from 1 to 255",
         ),
         (
             &["--capacity", "256", "-"],
-            "--capacity: \"256\" is not a number from 0 to 255",
+            "--capacity: \"256\" is not a whole number from 0 to 255",
         ),
         (
             &["--top", "-1", "-"],
-            "--top: \"-1\" is not a number from 0 to 1000000000",
+            "--top: \"-1\" is not a whole number from 0 to 1000000000",
         ),
         (&["-", "--top"], "missing argument for option '--top'"),
         (&["--sideways"], "invalid option '--sideways'"),

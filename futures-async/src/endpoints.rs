@@ -67,7 +67,7 @@ impl FromStr for Endpoint {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if text.contains("//") {
+        if text.contains("://") {
             return Err(Malformed::Url);
         }
         let (host, port) = match text.rsplit_once(':') {

@@ -64,9 +64,7 @@ impl Job {
                 Either::Left((Err(error), _)) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return Ok(exit_code(true));
                 }
-                Either::Left((result, _)) => {
-                    result.map_err(|error| format!("standard output: {error}"))?;
-                }
+                Either::Left((result, _)) => result?,
                 Either::Right(_) => break,
             }
         }
@@ -121,6 +119,8 @@ async fn write(lines: String) -> io::Result<()> {
         let result = stdout
             .write_all(lines.as_bytes())
             .and_then(|()| stdout.flush());
+        let result = result
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")));
         let _ = sender.send(result); // fails if nobody waits for it any more
     };
     thread::Builder::new().name("writer".into()).spawn(write)?;

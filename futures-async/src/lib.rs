@@ -31,11 +31,11 @@
 //!
 //! # How it ends
 //!
-//! An error or panic of one future is that one's result, and the others go on. Dropping anything
-//! here cancels what it started. Cancelled means dropped where it awaits: what must not be
-//! lost has to be kept outside of the future. That covers the futures and what they own, not what
-//! they spawned elsewhere (`tokio::spawn`, `spawn_blocking`); and a future that never awaits cannot
-//! be cancelled.
+//! An error or panic of one future is that one's result, and the others go on. Dropping a [`Tasks`],
+//! or the future of [`retry`] or [`first_ok`], cancels what it started. Cancelled means dropped where
+//! it awaits: what must not be lost has to be kept outside of the future. Cancelling reaches the
+//! futures and what they own, not what they spawned elsewhere (`tokio::spawn`, `spawn_blocking`),
+//! and it cannot stop a future that never awaits.
 
 use futures::future::{BoxFuture, Fuse, FutureExt};
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
@@ -152,7 +152,10 @@ where
         self.counts
     }
 
-    /// Collects the results of all futures that were started, in order of their positions.
+    /// Collects the results that have not been taken yet, in order of their positions.
+    ///
+    /// Dropping its future, as a timeout does, loses what it has collected and cancels nothing: the
+    /// tasks belong to the `Tasks`. That holds for `try_in_order` as well.
     pub async fn in_order(&mut self) -> Vec<Result<T, TaskError<E>>> {
         in_order(self.collect().await)
     }
@@ -162,7 +165,8 @@ where
     /// position: to wait for that would defeat failing fast.
     ///
     /// Otherwise, returns the values of all futures that were started, in order. After a stop, these
-    /// need not be all there are: [`counts`](Self::counts) tells what was started.
+    /// need not be all there are: [`counts`](Self::counts) tells what was started. A task that
+    /// outlasts the grace period is an error, [`TaskError::Cancelled`].
     pub async fn try_in_order(&mut self) -> Result<Vec<T>, (usize, TaskError<E>)> {
         let mut values = Vec::new();
         while let Some((position, result)) = self.next().await {
@@ -275,9 +279,9 @@ pub struct Retry {
     pub attempts: NonZero<u32>,
     /// After this long an attempt is cancelled, and counts as a transient failure.
     pub attempt_timeout: Duration,
-    /// When to give up, whatever is under way. A point in time, which no attempt moves; for none, a
-    /// far one. When the next delay does not fit into what is left, there is one last attempt,
-    /// half-way through what is left.
+    /// When to give up, whatever is under way. A point in time, which no attempt moves; to have none,
+    /// choose one years away. When the next delay does not fit into what is left, there is one last
+    /// attempt, half-way through what is left.
     pub deadline: Instant,
     /// Seeds the jitter: the same seed gives the same delays, so every concurrent call of [`retry`]
     /// needs its own, such as its position.

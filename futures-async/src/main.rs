@@ -43,7 +43,7 @@ const VERSION: &str = concat!("futures-async ", env!("CARGO_PKG_VERSION"), "\n")
 /// Below 1,024, the number of descriptors that a process usually gets.
 const DEFAULT_LIMIT: NonZero<usize> = NonZero::new(1000).unwrap();
 
-/// More than a process gets descriptors.
+/// About as many descriptors as Linux grants a process by default at most.
 const MAX_LIMIT: NonZero<usize> = NonZero::new(1_000_000).unwrap();
 
 /// Time for a first packet to get lost, which systems send again after one second.
@@ -126,7 +126,11 @@ impl Command {
 }
 
 fn seconds(option: &str, value: &OsStr) -> Result<Duration, String> {
-    number(option, value, 0.0..=MAX_SECONDS).map(Duration::from_secs_f64)
+    let seconds = value.to_str().and_then(|text| text.parse().ok());
+    let seconds = seconds.filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| {
+        format!("{option}: {value:?} is not a number of seconds from 0 to {MAX_SECONDS}")
+    })
 }
 
 /// Reads the value of an option, a number within `range`.
@@ -139,7 +143,7 @@ where
         .filter(|number| range.contains(number))
         .ok_or_else(|| {
             let (from, to) = range.into_inner();
-            format!("{option}: {value:?} is not a number from {from} to {to}")
+            format!("{option}: {value:?} is not a whole number from {from} to {to}")
         })
 }
 

@@ -32,7 +32,7 @@ const TOO_MANY_FILES: &[i32] = &[10024];
 pub enum NotOpen {
     Refused,
     TimedOut,
-    /// It never had a permit.
+    /// It had no permit before the deadline.
     NotTried,
     Unresolved,
     TooManyFiles,
@@ -78,7 +78,7 @@ pub struct Prober {
 
 impl Prober {
     pub fn new(limit: NonZero<usize>, timeout: Duration, deadline: Option<Instant>) -> Self {
-        let limit = limit.get().min(Semaphore::MAX_PERMITS);
+        let limit = limit.get();
         Prober {
             timeout,
             deadline,
@@ -92,7 +92,7 @@ impl Prober {
     pub fn lowered_limit(&self) -> Option<usize> {
         match self.lowered_by.load(Ordering::Relaxed) {
             0 => None,
-            lowered_by => Some(self.limit.saturating_sub(lowered_by).max(1)),
+            lowered_by => Some(self.limit - lowered_by),
         }
     }
 
@@ -134,53 +134,70 @@ impl Prober {
         endpoint: &Endpoint,
         is_tried: &AtomicBool,
     ) -> Result<Duration, NotOpen> {
-        let (mut left, mut doubts) = (self.timeout, 0);
+        let (mut left, mut doubts, mut lent) = (self.timeout, 0, 0);
         loop {
             let permit = self.permits.acquire().await;
-            is_tried.store(true, Ordering::Relaxed); // one task alone uses it
             let start = Instant::now();
-            let Ok(connection) = timeout(left, connect(endpoint)).await else {
-                return Err(match doubts {
-                    0 => NotOpen::TimedOut,
-                    _ => NotOpen::Unresolved,
-                });
-            };
+            // A permit that comes with the deadline is no turn.
+            if self.deadline.is_none_or(|deadline| start < deadline) {
+                is_tried.store(true, Ordering::Relaxed); // one task alone uses it
+            }
+            let connection = timeout(left, connect(endpoint)).await;
+            let result = connection.unwrap_or(Err(match doubts {
+                0 => NotOpen::TimedOut,
+                _ => NotOpen::Unresolved, // all that is known
+            }));
             left = left.saturating_sub(start.elapsed());
             let is_short = self.lowered_limit().is_some();
             let allowed_doubts = if is_short { 5 } else { 1 };
-            match connection {
-                Err(NotOpen::TooManyFiles) if self.lower_limit() => {
-                    permit.into_iter().for_each(SemaphorePermit::forget);
-                }
+            let taken = match result {
+                Err(NotOpen::TooManyFiles) => match self.lower_limit() {
+                    0 => return result,
+                    taken => taken,
+                },
                 // Resolvers do not tell when they had no descriptor. So ask once more; and where
                 // there is a lack, a few times, with a permit less each time.
-                Err(NotOpen::Unresolved) if doubts < allowed_doubts => {
+                Err(NotOpen::Unresolved) if doubts < allowed_doubts && !left.is_zero() => {
                     doubts += 1;
-                    if is_short && self.lower_limit() {
-                        permit.into_iter().for_each(SemaphorePermit::forget);
-                    }
+                    let taken = if is_short { self.lower_limit() } else { 0 };
+                    lent += taken;
+                    taken
                 }
-                result => return result,
+                Err(NotOpen::Unresolved) => {
+                    self.raise_limit(lent); // it was not for lack of descriptors
+                    return result;
+                }
+                _ => return result,
+            };
+            if taken > 0 {
+                permit.into_iter().for_each(SemaphorePermit::forget);
             }
         }
     }
 
-    /// Takes back all permits that nobody holds, and the caller's; none, if that is the last.
-    fn lower_limit(&self) -> bool {
+    /// Takes back all permits that nobody holds, and the caller's; none, if that is the last. Returns
+    /// their number.
+    fn lower_limit(&self) -> usize {
         let unused = self.permits.forget_permits(self.limit);
-        // Relaxed, because it is nothing but a count.
-        let before = self.lowered_by.fetch_add(unused + 1, Ordering::Relaxed);
-        if before + unused + 1 >= self.limit {
-            self.lowered_by.fetch_sub(unused + 1, Ordering::Relaxed);
+        // Relaxed, because it is nothing but a count, and no other thread uses it.
+        let before = self.lowered_by.load(Ordering::Relaxed);
+        let taken = unused + 1;
+        if before + taken >= self.limit {
             self.permits.add_permits(unused);
-            return false;
+            return 0;
         }
+        self.lowered_by.store(before + taken, Ordering::Relaxed);
         if before == 0 {
             let message =
                 "futures-async: too many open files; lowering the limit and trying again\n";
             let _ = io::stderr().write_all(message.as_bytes());
         }
-        true
+        taken
+    }
+
+    fn raise_limit(&self, permits: usize) {
+        self.lowered_by.fetch_sub(permits, Ordering::Relaxed); // as above
+        self.permits.add_permits(permits);
     }
 }
 
@@ -241,7 +258,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
-        let queue: Vec<_> = (0..10_000).map_while(|_| connect().ok()).collect();
+        // Twice, because a busy machine may take as long for a connection.
+        let connect = || connect().or_else(|_| connect()).ok();
+        let queue: Vec<_> = (0..10_000).map_while(|_| connect()).collect();
         assert!(queue.len() < 10_000);
         let (start, seconds) = (Instant::now(), Duration::from_secs(7));
         let prober = Prober::new(NonZero::<usize>::MIN, seconds, None);
@@ -260,11 +279,47 @@ mod tests {
         assert_eq!(Instant::now(), deadline);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_permit_that_comes_with_the_deadline_is_no_turn() {
+        let prober = Prober::new(
+            NonZero::<usize>::MIN,
+            Duration::from_secs(1),
+            Some(Instant::now()),
+        );
+        let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
+        assert_eq!(reason.unwrap_err().to_string(), "not tried");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_lowers_the_limit_for_itself_alone() {
+        let prober = Prober::new(NonZero::new(9).unwrap(), Duration::from_secs(20), None);
+        let permit = prober.permits.try_acquire().unwrap();
+        let others = prober.permits.try_acquire_many(6).unwrap();
+        assert_eq!(prober.lower_limit(), 3);
+        permit.forget();
+        drop(others);
+        let other = prober.permits.try_acquire().unwrap();
+        // Too long for a label, so that no resolver asks the network.
+        let endpoint = format!("{}.invalid:80", "x".repeat(64));
+        let endpoint = endpoint.parse().unwrap();
+        let others_end = async {
+            while prober.lowered_limit() == Some(6) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(prober.lowered_limit(), Some(1));
+            drop(other);
+        };
+        let (reason, ()) = tokio::join!(prober.probe(&endpoint), others_end);
+        assert_eq!(reason.unwrap_err().to_string(), "unresolved name");
+        assert_eq!(prober.lowered_limit(), Some(6));
+        assert_eq!(prober.permits.available_permits(), 6);
+    }
+
     #[test]
     fn the_limit_is_not_lowered_below_1() {
         let prober = Prober::new(NonZero::new(3).unwrap(), Duration::ZERO, None);
         let _permit = prober.permits.try_acquire().unwrap();
-        assert!(!prober.lower_limit());
+        assert_eq!(prober.lower_limit(), 0);
         assert_eq!(prober.lowered_limit(), None);
         assert_eq!(prober.permits.available_permits(), 2);
     }

@@ -8,6 +8,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use tokio::net::TcpSocket;
+use tokio::runtime::Builder;
 
 /// Where the program runs. Of this crate alone: a workspace shares the folder around it.
 fn folder() -> PathBuf {
@@ -245,17 +247,17 @@ fn start(args: &[&str]) -> (Child, impl Iterator<Item = String> + use<>) {
 
 #[test]
 fn waiting_ends_when_all_are_open() {
-    let late = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound but not listening: connections are refused, and nobody else can have the port.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let late = socket.local_addr().unwrap();
     // With a limit of 1, the second endpoint is open only after the first was refused, and while
     // that waits for its next attempt.
     let open = open_endpoint();
     let (child, mut lines) = start(&["--limit", "1", "--wait", "60", &late.to_string(), &open]);
     assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
-    // A connection of another test may have the port for a moment.
-    let _listener = (0..100_000).find_map(|_| TcpListener::bind(late).ok());
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    let _listener = runtime.block_on(async { socket.listen(16).unwrap() });
     assert!(lines.next().unwrap().starts_with(&format!("{late} open ")));
     assert_eq!(lines.next(), None);
     let (code, _, stderr) = outcome(child.wait_with_output().unwrap());
@@ -315,7 +317,8 @@ fn a_second_signal_ends_it_at_once() {
     let (mut child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
     assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
     let _standard_input = child.stdin.take(); // stays open
-    // It goes on only when both are there, in whichever order it finds them.
+    // Stopped, it finds both at once, in whichever order. Were it not stopped in time, the second
+    // would still come within the grace period.
     signals(&child, &["STOP", "INT", "TERM", "CONT"]);
     let (code, _, stderr) = outcome(child.wait_with_output().unwrap());
     assert!(matches!(code, Some(130 | 143)), "{code:?}");
@@ -338,7 +341,8 @@ fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
     let mut standard_input = child.stdin.take().unwrap();
     writeln!(standard_input, "db").unwrap();
     let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
-    // It has read, so it listens for signals; what it writes now or later stays with it.
+    // It has read, so it listens for signals. Most likely it is stuck in a write by now; if not, it
+    // is no less bound to end.
     assert!(
         messages
             .next()
@@ -410,19 +414,23 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--limit", "0", "-"][..],
-            "--limit: \"0\" is not a number from 1 to 1000000",
+            "--limit: \"0\" is not a whole number from 1 to 1000000",
+        ),
+        (
+            &["--limit", "1.5", "-"],
+            "--limit: \"1.5\" is not a whole number from 1 to 1000000",
         ),
         (
             &["--timeout", "-1", "-"],
-            "--timeout: \"-1\" is not a number from 0 to 1000000000",
+            "--timeout: \"-1\" is not a number of seconds from 0 to 1000000000",
         ),
         (
             &["--wait=nan", "-"],
-            "--wait: \"nan\" is not a number from 0 to 1000000000",
+            "--wait: \"nan\" is not a number of seconds from 0 to 1000000000",
         ),
         (
             &["--wait", "1e10", "-"],
-            "--wait: \"1e10\" is not a number from 0 to 1000000000",
+            "--wait: \"1e10\" is not a number of seconds from 0 to 1000000000",
         ),
         (&["-", "--limit"], "missing argument for option '--limit'"),
         (&["--sideways"], "invalid option '--sideways'"),
@@ -474,12 +482,12 @@ fn an_argument_that_is_not_utf_8_is_refused() {
 fn a_reader_that_leaves_is_no_error_and_stops_the_probing() {
     let (mut child, lines) = start(&["-"]);
     drop(lines);
-    // Standard input stays open: what ends the program is the line that it cannot write.
-    writeln!(child.stdin.as_mut().unwrap(), "{CLOSED}").unwrap();
-    let standard_input = child.stdin.take();
+    // Standard input stays open: what ends the program is a line that it cannot write. Not always the
+    // first one, because a process that another test is starting has our descriptors for a moment.
+    let mut standard_input = child.stdin.take().unwrap();
+    while writeln!(standard_input, "{CLOSED}").is_ok() {}
     let ended = outcome(child.wait_with_output().unwrap());
     assert_eq!(ended, (Some(0), "".into(), "".into()));
-    drop(standard_input);
 }
 
 #[test]

@@ -312,15 +312,15 @@ fn wrong_usage_is_explained() {
     for (args, problem) in [
         (
             &["--threads", "0", "-"][..],
-            "--threads: \"0\" is not a number from 1 to 512",
+            "--threads: \"0\" is not a whole number from 1 to 512",
         ),
         (
             &["--threads", "many", "-"],
-            "--threads: \"many\" is not a number from 1 to 512",
+            "--threads: \"many\" is not a whole number from 1 to 512",
         ),
         (
             &["--threads=513"],
-            "--threads: \"513\" is not a number from 1 to 512",
+            "--threads: \"513\" is not a whole number from 1 to 512",
         ),
         (
             &["-", "--threads"],
