@@ -78,6 +78,7 @@ use std::sync::{Mutex, MutexGuard};
 /// use std::{num::NonZero, sync::LazyLock, thread};
 ///
 /// static REQUESTS: Counter = Counter::new();
+/// // A shard for each of eight workers and the main thread.
 /// static HITS: LazyLock<ShardedCounter> =
 ///     LazyLock::new(|| ShardedCounter::new(NonZero::new(9).unwrap()));
 /// thread::scope(|scope| {
@@ -169,9 +170,9 @@ impl Counter {
 /// cache line.
 ///
 /// It counts exactly for any number of threads on any number of shards. Threads that add to sharded
-/// counters are numbered, from 0. A thread keeps its number until it ends, also after a single
-/// addition. The thread of number n owns shard n; one whose number is not below the number of shards
-/// shares atomics with others like it: as exactly, at the price of a [`Counter`].
+/// counters are numbered, from 0. A thread keeps its number until it ends, even if it adds only
+/// once. With s shards, the threads of numbers 0 to s - 1 own one each; all others share further
+/// atomics: as exactly, at the price of a [`Counter`].
 ///
 /// # Contract
 ///
@@ -191,14 +192,14 @@ impl Counter {
 /// use atomics_counter::ShardedCounter;
 /// use std::thread;
 ///
-/// // One for each worker, and one for this thread.
-/// let lines = ShardedCounter::new(thread::available_parallelism()?.saturating_add(1));
+/// let workers = thread::available_parallelism()?;
+/// let lines = ShardedCounter::new(workers); // one each; this thread only drains
 /// thread::scope(|scope| {
-///     for _ in 0..4 {
+///     for _ in 0..workers.get() {
 ///         scope.spawn(|| (0..1000).for_each(|_| lines.add(1)));
 ///     }
 /// });
-/// assert_eq!(lines.drain(), 4000);
+/// assert_eq!(lines.drain(), 1000 * workers.get() as u64);
 /// assert_eq!(lines.get(), 0);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -206,8 +207,7 @@ impl Counter {
 pub struct ShardedCounter {
     /// Each is written by the one thread of its number.
     owned: Box<[Padded]>,
-    /// Each is written by all threads whose numbers, modulo their number, are its index; none of
-    /// which owns a shard.
+    /// For the threads that own none: number n adds to index n modulo the length.
     shared: Box<[Padded]>,
     /// What `drain` has returned so far.
     drained: AtomicU64,
@@ -338,7 +338,7 @@ impl Number {
     }
 
     fn lock() -> MutexGuard<'static, Numbers> {
-        // A panic while the lock was held, as for want of memory, leaves no number half-taken.
+        // Nothing panics while it holds the lock; if something did, the numbers would still be whole.
         NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -442,7 +442,7 @@ mod tests {
     fn an_update_starts_over_when_another_thread_was_faster() {
         within_deadline(|| {
             let (counter, loaded, added) = (Counter::new(), Barrier::new(2), Barrier::new(2));
-            let seen = std::sync::Mutex::new(Vec::new());
+            let seen = Mutex::new(Vec::new());
             thread::scope(|scope| {
                 scope.spawn(|| {
                     counter.update(|value| {
@@ -515,10 +515,11 @@ mod tests {
         within_deadline(|| {
             let many = sharded(2);
             let (begun, ended) = (Counter::new(), Counter::new());
-            let enough = AtomicBool::new(false);
+            let (enough, start) = (AtomicBool::new(false), Barrier::new(4));
             thread::scope(|scope| {
                 for _ in 0..3 {
                     scope.spawn(|| {
+                        start.wait();
                         while !enough.load(Ordering::Relaxed) {
                             begun.add(1);
                             // With the fences below: who sees the later one sees the earlier one too.
@@ -526,10 +527,12 @@ mod tests {
                             many.add(1);
                             fence(Ordering::Release);
                             ended.add(1);
+                            thread::yield_now(); // on one core, the reader has its turn
                         }
                     });
                 }
                 let (mut last, mut changes) = (0, 0);
+                start.wait();
                 while changes < 1000 {
                     let at_start = ended.get();
                     fence(Ordering::Acquire);
@@ -543,6 +546,7 @@ mod tests {
                     assert!(last <= read, "went down from {last} to {read}");
                     changes += u64::from(last < read);
                     last = read;
+                    thread::yield_now();
                 }
                 enough.store(true, Ordering::Relaxed);
             });

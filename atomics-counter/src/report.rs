@@ -10,9 +10,9 @@ const BAR: f64 = 32.0;
 /// Times the speed of one atomic from which another way is worth the trouble.
 const WORTH_IT: f64 = 1.5;
 
-/// Time that one atomic has to take for ratios to mean something: many times what waking the threads
-/// takes, which the times include.
-const LONG_ENOUGH: Duration = Duration::from_millis(1);
+/// Time per thread that one atomic has to take for ratios to mean something: many times what waking
+/// a thread takes, which the times include.
+const LONG_ENOUGH: Duration = Duration::from_micros(500);
 
 /// What one job measured.
 pub struct Report {
@@ -70,7 +70,8 @@ impl Report {
     fn advice(&self) -> String {
         let sharded = self.speed(Way::Sharded, Way::OneAtomic);
         let local = self.speed(Way::Local, Way::OneAtomic);
-        if self.rows[Way::OneAtomic as usize].time < LONG_ENOUGH {
+        let threads = self.job.threads.get() as u32; // 512 at most
+        if self.rows[Way::OneAtomic as usize].time < LONG_ENOUGH * threads {
             return "Too short to compare: raise --increments.".into();
         }
         if self.job.threads.get() == 1 {
@@ -84,7 +85,7 @@ impl Report {
                 "Keep one atomic: counting locally is {local:.1} times as fast here, \
                  sharding {sharded:.1} times."
             )
-        } else if local < sharded {
+        } else if local * WORTH_IT < sharded {
             format!(
                 "Shard, {sharded:.1} times as fast as one atomic; \
                  counting locally is {local:.1} times as fast."
@@ -193,9 +194,9 @@ once, shard: 6.0 times.
     #[test]
     fn a_short_run_gives_no_advice() {
         let mut report = report(2, [32, 12, 16, 10, 2, 1, 4]);
-        report.rows[Way::OneAtomic as usize].time = LONG_ENOUGH - Duration::from_nanos(1);
+        report.rows[Way::OneAtomic as usize].time = 2 * LONG_ENOUGH - Duration::from_nanos(1);
         assert_eq!(report.advice(), "Too short to compare: raise --increments.");
-        report.rows[Way::OneAtomic as usize].time = LONG_ENOUGH;
+        report.rows[Way::OneAtomic as usize].time = 2 * LONG_ENOUGH;
         assert!(report.advice().contains("times as fast"));
     }
 

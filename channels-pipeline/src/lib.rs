@@ -31,9 +31,9 @@
 //! - On request, see [`Pipeline::stop_on`]. What was accepted before is worked on, and may fail.
 //! - When the sink returns [`ControlFlow::Break`]. What fails after that is not reported.
 //! - With the error, or the panic, that is first in input order. Everything before it is delivered,
-//!   and, unless unordered, nothing after it. The others finish the item in hand; a worker that
-//!   waits for one may still begin it, but no second one. A panic of the sink ends the run at once:
-//!   unordered, whatever has failed before it in the input.
+//!   and, unless unordered, nothing after it. The others finish the item in hand; a worker that is
+//!   waiting for an item may still begin that one. A panic of the sink ends the run at once; if
+//!   unordered, an earlier item may have failed unreported.
 //!
 //! To go on after a failed item, let the stage return `Ok(Err(...))`.
 //!
@@ -44,12 +44,11 @@
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, select_biased};
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::io;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 /// How many workers there are, how much may wait, and what stops it.
@@ -92,7 +91,8 @@ pub struct Report {
     pub workers: StageReport,
     /// Its `items` are the results that were delivered.
     pub sink: StageReport,
-    /// Whether [`Pipeline::stop_on`] ended it, and not the end of the input.
+    /// Whether [`Pipeline::stop_on`] ended the source, and not the end of its items. If the sink
+    /// leaves at about the same time, it may be either.
     pub stopped: bool,
 }
 
@@ -158,8 +158,8 @@ impl Pipeline {
         Self { stop, ..self }
     }
 
-    /// The most items ever read and not yet handed to the sink, which holds one more: workers plus
-    /// capacity.
+    /// The most items ever read and not yet handed to the sink: workers plus capacity. The one that
+    /// the sink has in hand is not counted.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
         self.workers.get().saturating_add(self.capacity)
@@ -172,14 +172,14 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// The first error in input order. One of the source comes after all items before it.
+    /// The first error in input order. One of the source comes after all items before it. Source and
+    /// stage fail with the same type: convert with `map_err`.
     ///
     /// # Panics
     ///
     /// If the first failure in input order is a panic: with its payload, after all threads have
-    /// ended. If the system cannot start the source's thread and that of one worker; the run goes on
-    /// with fewer workers if it refuses the others. If the source, an item or a result
-    /// panics when it is dropped.
+    /// ended. If the system cannot start a thread. If the source, an item or a result panics when it
+    /// is dropped, which may hide an earlier failure; two such panics may abort the process.
     pub fn run<T: Send, R: Send, E: Send>(
         &self,
         source: impl IntoIterator<Item = Result<T, E>, IntoIter: Send>,
@@ -199,20 +199,16 @@ impl Pipeline {
             for index in 0..self.workers.get() {
                 let (to_do, results) = (to_do.clone(), results.clone());
                 let worker = move || work_on(to_do, stage, failed, results);
-                match named(format!("worker-{index}")).spawn_scoped(scope, worker) {
-                    Ok(worker) => workers.push(worker),
-                    Err(error) if workers.is_empty() => refused(error),
-                    Err(_) => break, // fewer will do
-                }
+                workers.push(spawn(scope, format!("worker-{index}"), worker));
             }
             // Kept, it would make the source wait for ever once all workers have ended.
             drop(to_do);
             let source = || produce(source, &self.stop, permits, work, results);
-            let source = named("source".into()).spawn_scoped(scope, source);
-            let source = source.unwrap_or_else(|error| refused(error));
+            let source = spawn(scope, "source".into(), source);
 
             let outcome = consume(self.ordered, done, permitted, sink, &mut report.sink);
-            // A thread that panicked did so while it dropped something, after the cause in `outcome`.
+            // A thread that panicked did so while it dropped something: what it raised counts after
+            // the cause in `outcome`.
             let mut dropped = Ok(());
             match source.join() {
                 Ok(joined) => (report.source, report.stopped) = joined,
@@ -406,15 +402,15 @@ fn caught<X, E>(code: impl FnOnce() -> Result<X, E>) -> Result<X, Cause<E>> {
     }
 }
 
-/// A thread of this name, which shows in the message of a panic.
-fn named(name: String) -> thread::Builder {
-    thread::Builder::new().name(name)
-}
-
-/// As [`thread::spawn`] does when the system refuses a thread.
-#[allow(clippy::panic)]
-fn refused(error: io::Error) -> ! {
-    panic!("cannot start a thread: {error}")
+/// [`Scope::spawn`] with a name, which shows in the message of a panic.
+#[allow(clippy::panic)] // as that does, when the system refuses a thread
+fn spawn<'scope, X: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: String,
+    body: impl FnOnce() -> X + Send + 'scope,
+) -> ScopedJoinHandle<'scope, X> {
+    let spawned = thread::Builder::new().name(name).spawn_scoped(scope, body);
+    spawned.unwrap_or_else(|error| panic!("cannot start a thread: {error}"))
 }
 
 impl StageReport {
@@ -761,7 +757,7 @@ mod tests {
                 let source = (0..).inspect(|_| read.send(()).unwrap()).map(Ok);
                 let stage = |_: u64| {
                     begun.fetch_add(1, Ordering::Relaxed);
-                    reads.iter().take(65).count(); // by now the queue is full
+                    reads.iter().take(65).count(); // by now the queue is full, or about to be
                     Err::<(), ()>(())
                 };
                 let run = mode.run(&pipeline(1, 64), source, stage, |()| Continue(()));
@@ -793,7 +789,7 @@ mod tests {
 
     #[test]
     #[cfg(panic = "unwind")]
-    fn a_panic_of_what_is_dropped_reaches_the_caller_but_hides_no_earlier_cause() {
+    fn a_panic_of_a_dropped_source_reaches_the_caller_but_hides_no_earlier_cause() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {
@@ -865,23 +861,19 @@ mod tests {
         within_deadline(|| {
             for mode in [Ordered, Unordered] {
                 let (stop, stopped) = bounded(1);
-                let stage = |n| {
-                    if n == 0 {
-                        stop.send(()).unwrap();
-                    }
-                    if n == 1 { Err("item 1") } else { Ok(n) }
-                };
-                // Item 1 is accepted while the only worker has item 0.
                 let (read, reads) = unbounded();
                 let source = (0..).inspect(move |_| read.send(()).unwrap()).map(Ok);
-                let wait_then = |n| {
-                    if n == 0 {
-                        reads.iter().take(2).count();
+                let stage = |n| match n {
+                    0 => {
+                        reads.iter().take(2).count(); // item 1 has been accepted
+                        stop.send(()).unwrap();
+                        Ok(n)
                     }
-                    stage(n)
+                    1 => Err("item 1"),
+                    n => Ok(n),
                 };
                 let pipeline = pipeline(1, 1).stop_on(stopped);
-                let end = mode.run(&pipeline, source, wait_then, |_| Continue(()));
+                let end = mode.run(&pipeline, source, stage, |_| Continue(()));
                 assert_eq!(end.map(|_| ()), Err("item 1"), "{mode:?}");
             }
         });
@@ -982,13 +974,13 @@ mod tests {
         within_deadline(|| {
             // Each wait is for all but the few items that the bound lets in.
             for workers in [1, 2] {
-                let slow_source = (0..8).map(|n| slow(Ok::<_, ()>(n)));
+                let slow_source = (0..16).map(|n| slow(Ok::<_, ()>(n)));
                 let run = pipeline(workers, 1).run(slow_source, Ok, |_| Continue(()));
                 let report = run.unwrap();
                 assert!(report.workers.receiving >= 5 * MOMENT, "{report:?}");
                 assert!(report.sink.receiving >= 5 * MOMENT, "{report:?}");
 
-                let run = pipeline(workers, 1).run(numbers(0..8), Ok, |_| slow(Continue(())));
+                let run = pipeline(workers, 1).run(numbers(0..16), Ok, |_| slow(Continue(())));
                 let report = run.unwrap();
                 assert!(report.source.sending >= 2 * MOMENT, "{report:?}");
                 assert_eq!(report.source.receiving, Duration::ZERO);

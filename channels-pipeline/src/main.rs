@@ -33,7 +33,7 @@ Words are separated by ASCII white space and put in lower case, if ASCII. Standa
 Options:
       --workers N   threads that count, 1 to 255 [default: one per core]
       --capacity N  blocks that may wait for them, 0 to 255 [default: 2 per worker]
-      --top K       print the K most frequent words [default: 10]
+      --top K       print the K most frequent words, 0 to 1000000000 [default: 10]
       --all         print all words
   -h, --help        print this help
   -V, --version     print the version
@@ -47,7 +47,7 @@ const TEXT: &[u8] = include_bytes!("genesis.txt");
 /// Makes several blocks of the text, so that there is something to see.
 const TEXT_BLOCK_SIZE: usize = 500;
 
-/// More than there are different words; for those there is `--all`.
+/// A bound that a message can name; whoever wants more has `--all`.
 const MAX_TOP: usize = 1_000_000_000;
 
 fn main() -> ExitCode {

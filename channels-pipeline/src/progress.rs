@@ -29,7 +29,7 @@ impl Progress {
         let start = Instant::now();
         // Unknown if one is standard input, a device or a pipe.
         let size = |file: &OsString| {
-            let metadata = fs::metadata(file).ok().filter(|_| file != "-")?;
+            let metadata = (file != "-").then(|| fs::metadata(file).ok())??;
             metadata.is_file().then_some(metadata.len())
         };
         Self {

@@ -121,9 +121,9 @@ fn as_many_workers_count_as_were_asked_for() {
         let mut command = channels_pipeline(&["--workers", &workers.to_string(), "-"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // More than a pipe holds: when all is written, the program reads, so its threads exist.
+        // More than a pipe ever holds: when all is written, the program reads, so its threads exist.
         let stdin = child.stdin.as_mut().unwrap();
-        stdin.write_all(&vec![b' '; 1 << 20]).unwrap();
+        stdin.write_all(&vec![b' '; 1 << 22]).unwrap();
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
         assert_eq!(tasks.count(), 2 + workers); // also the sink and the source
         assert!(child.wait_with_output().unwrap().status.success());

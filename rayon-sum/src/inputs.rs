@@ -347,6 +347,7 @@ mod tests {
     #[test]
     fn many_windows_of_blocks_add_up() {
         let (text, expected) = random_text(9000, 4);
+        assert!(text.len() / 32 > 3 * WINDOW);
         for threads in [1, 2, 3, 8] {
             assert_eq!(
                 sum_texts(&[&text], 32, threads),
@@ -430,7 +431,8 @@ mod tests {
 
     #[test]
     fn a_token_as_long_as_a_block_is_refused_wherever_it_starts() {
-        let expected = "a:2: \"0000000001\" is too long for a number between white space";
+        let expected =
+            "a:2: \"0000000001\" is too long for a number; white space must separate numbers";
         for before in ["\n", "1\n", "123\n", "1234567\n", "12345678\n"] {
             for after in ["", "\n", " 2"] {
                 let sum = sum_texts(&[&format!("{before}0000000001{after}")], 10, 2);

@@ -62,7 +62,8 @@ const FLOAT_CUTOFF: usize = 1 << 15;
 ///
 /// # Panics
 ///
-/// Only if converting a value does.
+/// If converting a value does; or if rayon cannot start the threads of its global pool, which the
+/// first long sum outside of another pool does.
 ///
 /// # Examples
 ///
@@ -102,7 +103,8 @@ pub fn exact_sum_sequential<T: Copy + Into<i64>>(values: &[T]) -> i128 {
 /// `high`s fits 64 bits, and so does that of the `low`s. The latter need not be added up: modulo
 /// 2^64, it is the sum of the `v`s less 2^32 times that of the `high`s.
 fn sum_piece<T: Copy + Into<i64>>(values: &[T]) -> i128 {
-    /// Added to an `i64`, makes it a `u64`: SSE2 cannot shift signed 64-bit lanes to the right.
+    /// Flipping this bit adds 2^63 and makes an `i64` a `u64`: SSE2 cannot shift signed 64-bit lanes
+    /// to the right.
     const BIAS: u64 = 1 << 63;
     let (mut wrapped, mut biased_high) = (0_i64, 0_u64);
     for &value in values {
@@ -122,9 +124,13 @@ fn sum_piece<T: Copy + Into<i64>>(values: &[T]) -> i128 {
 /// The slice is cut into pieces of 8,192 values; each piece is added up with compensation, from its
 /// first value to its last; the piece sums are added with compensation, in order.
 ///
-/// An infinity or NaN among the values gives what `iter().sum()` gives. But if the finite values of
-/// a piece, or the pieces so far, add up to more than `f64` holds, the result is an infinity or NaN
-/// whatever else there is. A sum of zero is `+0.0`.
+/// An infinity or NaN among the values gives what `iter().sum()` gives. But where the running sum of
+/// the finite values in a piece, or that of the pieces, leaves the range of `f64`, the result is an
+/// infinity or NaN, even if the total would fit, and whatever else there is. A sum of zero is `+0.0`.
+///
+/// # Panics
+///
+/// As [`exact_sum`] does.
 ///
 /// # Examples
 ///
@@ -360,6 +366,7 @@ mod tests {
         }
     }
 
+    /// Otherwise the tests of equal bits could not fail.
     #[test]
     fn the_order_of_the_pieces_matters() {
         let values = cancelling_floats(17 * FLOAT_PIECE + 12_345);

@@ -34,7 +34,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Reason::Malformed => "is not a number",
-            Reason::TooLong => "is too long for a number between white space",
+            Reason::TooLong => "is too long for a number; white space must separate numbers",
             Reason::IntegerOverflow => "does not fit in a signed 128-bit integer",
             Reason::FloatOverflow => "is too large for a 64-bit float",
         })

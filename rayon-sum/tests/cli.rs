@@ -160,7 +160,7 @@ fn a_bad_number_is_located() {
 #[test]
 fn a_token_of_ten_megabytes_is_refused_in_short() {
     let error = format!(
-        "rayon-sum: standard input:1: \"{}\"... is too long for a number between white space\n",
+        "rayon-sum: standard input:1: \"{}\"... is too long for a number; white space must separate numbers\n",
         "7".repeat(40)
     );
     assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &error);
@@ -246,12 +246,12 @@ fn as_many_threads_run_as_were_asked_for() {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // More than a pipe holds: when all is written, the program reads, so its threads exist.
+        // More than a pipe ever holds: when all is written, the program reads, so its threads exist.
         child
             .stdin
             .as_mut()
             .unwrap()
-            .write_all(&vec![b' '; 1 << 20])
+            .write_all(&vec![b' '; 1 << 22])
             .unwrap();
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id()))
             .unwrap()

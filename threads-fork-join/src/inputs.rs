@@ -106,8 +106,7 @@ fn count(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<Piece> {
 
 /// For a file of `size` bytes that has ended already after `end`: an error if it has shrunk.
 ///
-/// Files in /sys always hold less than their size says; only a size that changed means that the
-/// file shrank.
+/// Many files in /sys hold less than their size says, always. So the size is asked for again.
 fn fail_if_shrunk(file: &File, end: u64, size: u64) -> io::Result<()> {
     if file.metadata()?.len() >= size {
         return Ok(());
@@ -248,7 +247,9 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_file_that_always_holds_less_than_its_size_is_counted() {
-        let file = File::open("/sys/devices/system/cpu/online").unwrap();
+        let Ok(file) = File::open("/sys/devices/system/cpu/online") else {
+            return; // no /sys here
+        };
         let size = file.metadata().unwrap().len();
         let bytes = counter(1).count_regular(&file, size).unwrap().count.bytes;
         assert!(0 < bytes && bytes < size / 2, "{bytes} of {size}");

@@ -75,7 +75,8 @@ use std::thread;
 ///
 /// let words = ["one", "two", "three", "four", "five"];
 /// let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-/// let lengths = ForkJoin::new(threads).run(&words, |piece| piece.concat().len());
+/// let work = |piece: &[&str]| piece.iter().map(|word| word.len()).sum::<usize>();
+/// let lengths = ForkJoin::new(threads).run(&words, work); // one per piece, in order
 /// assert_eq!(lengths.iter().sum::<usize>(), 19);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +92,7 @@ impl ForkJoin {
     /// 65,530 mappings (`vm.max_map_count`), and each thread takes about four. Beyond that, a
     /// thread may start and then fail to set up its signal stack, on which `std` aborts the
     /// process.
+    #[must_use]
     pub fn new(threads: NonZero<usize>) -> Self {
         Self {
             threads,
@@ -122,8 +124,8 @@ impl ForkJoin {
     /// # Panics
     ///
     /// If `work` panics, once all pieces have ended: with the payload of the first piece, in slice
-    /// order, that panicked, unchanged. If dropping another result or payload panics as well, the
-    /// process aborts.
+    /// order, that panicked, unchanged. If dropping the result or payload of another piece panics as
+    /// well, the process aborts.
     ///
     /// # Examples
     ///
@@ -222,8 +224,8 @@ fn fork_join<'a, T: Sync, R: Send>(
             .map(|(index, piece)| builder(index).spawn_scoped(scope, move || work(piece)))
             .collect();
 
-        // A panic here must not skip the pieces that follow, nor overtake that of a lower one. What
-        // it left half-done is as visible as after a panic in any thread.
+        // Without this, a panic here would skip the pieces that follow, and overtake that of an
+        // earlier one. Asserted unwind safe, as `work` may leave things half-done on any thread.
         let work_here = |piece| catch_unwind(AssertUnwindSafe(|| work(piece)));
         let threads_or_results: Vec<_> = pieces(items, threads)
             .zip(spawned)
@@ -248,9 +250,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use std::cell::RefCell;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Barrier, mpsc};
+    use std::sync::{Barrier, mpsc};
     use std::time::Duration;
 
     /// Items, threads, and the lengths of the pieces they make.
@@ -420,7 +421,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)] // on Windows, threads cannot start while such a destructor waits
     fn the_error_of_the_first_piece_wins_even_if_it_is_the_last_to_come() {
+        use std::cell::RefCell;
+        use std::sync::Arc;
         struct WaitOnDrop(Arc<Barrier>);
         impl Drop for WaitOnDrop {
             fn drop(&mut self) {

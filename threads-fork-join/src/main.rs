@@ -36,8 +36,7 @@ Options:
 
 const VERSION: &str = concat!("threads-fork-join ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Generous: more than the cores of nearly all machines. Starting a thread takes some 50 µs, so all
-/// of them take 25 ms.
+/// Generous: more than the cores of nearly all machines, and some 35 ms to start and join.
 const MAX_THREADS: NonZero<usize> = NonZero::new(512).unwrap();
 
 fn main() -> ExitCode {
