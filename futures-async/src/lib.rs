@@ -468,6 +468,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, mpsc};
     use std::thread;
+    use tokio::runtime::Builder;
     use tokio::task::{spawn_blocking, yield_now};
 
     /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
@@ -481,6 +482,16 @@ mod tests {
                 std::panic::resume_unwind(runner.join().expect_err("ended without a result"))
             }
         }
+    }
+
+    /// Runs `test` under a deadline, on a runtime whose clock moves on when there is nothing else to
+    /// do.
+    fn in_paused_time<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+        within_deadline(|| {
+            let mut runtime = Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(test());
+        });
     }
 
     fn limit(limit: usize) -> NonZero<usize> {
@@ -535,57 +546,63 @@ mod tests {
         results.into_iter().map(|result| result.unwrap()).collect()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn results_come_in_order_of_completion_and_return_in_order_of_input() {
-        let times = [30, 10, 20];
-        let completed: Vec<_> = Tasks::new(limit(3), waits(&times)).collect().await;
-        let positions: Vec<_> = completed.iter().map(|(position, _)| *position).collect();
-        assert_eq!(positions, [1, 2, 0]);
-        for n in [1, 2, 3, 100] {
-            let results = Tasks::new(limit(n), waits(&times)).in_order().await;
-            assert_eq!(values(results), times, "limit {n}");
-            let results = Tasks::new(limit(n), waits(&times)).try_in_order().await;
-            assert_eq!(results.unwrap(), times, "limit {n}");
-        }
+    #[test]
+    fn results_come_in_order_of_completion_and_return_in_order_of_input() {
+        in_paused_time(|| async {
+            let times = [30, 10, 20];
+            let completed: Vec<_> = Tasks::new(limit(3), waits(&times)).collect().await;
+            let positions: Vec<_> = completed.iter().map(|(position, _)| *position).collect();
+            assert_eq!(positions, [1, 2, 0]);
+            for n in [1, 2, 3, 100] {
+                let results = Tasks::new(limit(n), waits(&times)).in_order().await;
+                assert_eq!(values(results), times, "limit {n}");
+                let results = Tasks::new(limit(n), waits(&times)).try_in_order().await;
+                assert_eq!(results.unwrap(), times, "limit {n}");
+            }
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_futures_give_no_results() {
-        assert!(Tasks::new(limit(1), waits(&[])).in_order().await.is_empty());
-        assert!(
-            Tasks::new(limit(1), waits(&[]))
-                .try_in_order()
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        let mut tasks = Tasks::new(limit(1), waits(&[]));
-        assert!(tasks.next().await.is_none());
-        assert!(tasks.next().await.is_none(), "polled again after its end");
+    #[test]
+    fn no_futures_give_no_results() {
+        in_paused_time(|| async {
+            assert!(Tasks::new(limit(1), waits(&[])).in_order().await.is_empty());
+            assert!(
+                Tasks::new(limit(1), waits(&[]))
+                    .try_in_order()
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+            let mut tasks = Tasks::new(limit(1), waits(&[]));
+            assert!(tasks.next().await.is_none());
+            assert!(tasks.next().await.is_none(), "polled again after its end");
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_limit_is_reached_and_never_exceeded() {
-        for n in [1, 2, 7, 99, 100, 101] {
-            let (taken, running) = (Gauge::default(), Gauge::default());
-            let source = stream::iter(0..100).map(|time| {
-                // From the moment it is taken from the source, a future counts.
-                let (inside, running) = (taken.enter(), running.clone());
-                async move {
-                    let _inside = (inside, running.enter());
-                    sleep(ms(1 + time % 7)).await;
-                    Ok::<_, Infallible>(())
-                }
-            });
-            assert_eq!(Tasks::new(limit(n), source).in_order().await.len(), 100);
-            assert_eq!((taken.peak(), running.peak()), (n.min(100), n.min(100)));
-        }
+    #[test]
+    fn the_limit_is_reached_and_never_exceeded() {
+        in_paused_time(|| async {
+            for n in [1, 2, 7, 99, 100, 101] {
+                let (taken, running) = (Gauge::default(), Gauge::default());
+                let source = stream::iter(0..100).map(|time| {
+                    // From the moment it is taken from the source, a future counts.
+                    let (inside, running) = (taken.enter(), running.clone());
+                    async move {
+                        let _inside = (inside, running.enter());
+                        sleep(ms(1 + time % 7)).await;
+                        Ok::<_, Infallible>(())
+                    }
+                });
+                assert_eq!(Tasks::new(limit(n), source).in_order().await.len(), 100);
+                assert_eq!((taken.peak(), running.peak()), (n.min(100), n.min(100)));
+            }
+        });
     }
 
     #[test]
     fn the_limit_is_reached_and_never_exceeded_on_a_runtime_of_many_threads() {
         within_deadline(|| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
+            let runtime = Builder::new_multi_thread()
                 .worker_threads(4)
                 .build()
                 .unwrap();
@@ -609,77 +626,80 @@ mod tests {
         });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn results_that_are_not_taken_hold_the_source_back() {
-        let taken = AtomicUsize::new(0);
-        let source = waits(&[1; 10]).inspect(|_| {
-            taken.fetch_add(1, Ordering::Relaxed);
-        });
-        let mut tasks = Tasks::new(limit(3), source);
-        for results in 0..8 {
-            tasks.next().await.unwrap().1.unwrap();
-            sleep(ms(1000)).await; // all that run are done by then
-            assert_eq!(taken.load(Ordering::Relaxed), 3 + results);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_source_may_wait_too() {
-        let source = stream::unfold(0, |n| async move {
-            sleep(ms(10)).await;
-            (n < 3).then_some((async move { Ok::<_, Infallible>(n) }, n + 1))
-        });
-        let results = Tasks::new(limit(2), Box::pin(source)).in_order().await;
-        assert_eq!(values(results), [0, 1, 2]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    #[cfg(panic = "unwind")]
-    async fn errors_and_panics_leave_the_other_results() {
-        for at in 0..3 {
-            let source = stream::iter(0..3).map(|n| async move {
-                sleep(ms(n)).await;
-                if n == at {
-                    panic!("number {n}")
-                }
-                if n == (at + 1) % 3 { Err(n) } else { Ok(n) }
+    #[test]
+    fn results_that_are_not_taken_hold_the_source_back() {
+        in_paused_time(|| async {
+            let taken = AtomicUsize::new(0);
+            let source = waits(&[1; 10]).inspect(|_| {
+                taken.fetch_add(1, Ordering::Relaxed);
             });
-            let mut tasks = Tasks::new(limit(2), source);
-            let mut results: Vec<_> = tasks.by_ref().collect().await;
-            results.sort_by_key(|(position, _)| *position);
-            for (n, result) in results {
-                match (n as u64 + 3 - at) % 3 {
-                    0 => {
-                        let Err(TaskError::Panicked(error)) = result else {
-                            panic!("{result:?}")
-                        };
-                        let payload = error.into_panic().downcast::<String>().unwrap();
-                        assert_eq!(*payload, format!("number {at}"));
-                    }
-                    1 => assert!(
-                        matches!(result, Err(TaskError::Failed(error)) if error == n as u64)
-                    ),
-                    _ => assert_eq!(result.unwrap(), n as u64),
-                }
+            let mut tasks = Tasks::new(limit(3), source);
+            for results in 0..8 {
+                tasks.next().await.unwrap().1.unwrap();
+                sleep(ms(1000)).await; // all that run are done by then
+                assert_eq!(taken.load(Ordering::Relaxed), 3 + results);
             }
-            assert!(tasks.positions.is_empty());
-            let counts = Counts {
-                started: 3,
-                done: 1,
-                failed: 2,
-                cancelled: 0,
-            };
-            assert_eq!(tasks.counts(), counts);
-        }
+        });
+    }
+
+    #[test]
+    fn a_source_may_wait_too() {
+        in_paused_time(|| async {
+            let source = stream::unfold(0, |n| async move {
+                sleep(ms(10)).await;
+                (n < 3).then_some((async move { Ok::<_, Infallible>(n) }, n + 1))
+            });
+            let results = Tasks::new(limit(2), Box::pin(source)).in_order().await;
+            assert_eq!(values(results), [0, 1, 2]);
+        });
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn errors_and_panics_leave_the_other_results() {
+        in_paused_time(|| async {
+            for at in 0..3 {
+                let source = stream::iter(0..3).map(|n| async move {
+                    sleep(ms(n)).await;
+                    if n == at {
+                        panic!("number {n}")
+                    }
+                    if n == (at + 1) % 3 { Err(n) } else { Ok(n) }
+                });
+                let mut tasks = Tasks::new(limit(2), source);
+                let mut results: Vec<_> = tasks.by_ref().collect().await;
+                results.sort_by_key(|(position, _)| *position);
+                for (n, result) in results {
+                    match (n as u64 + 3 - at) % 3 {
+                        0 => {
+                            let Err(TaskError::Panicked(error)) = result else {
+                                panic!("{result:?}")
+                            };
+                            let payload = error.into_panic().downcast::<String>().unwrap();
+                            assert_eq!(*payload, format!("number {at}"));
+                        }
+                        1 => assert!(
+                            matches!(result, Err(TaskError::Failed(error)) if error == n as u64)
+                        ),
+                        _ => assert_eq!(result.unwrap(), n as u64),
+                    }
+                }
+                assert!(tasks.positions.is_empty());
+                let counts = Counts {
+                    started: 3,
+                    done: 1,
+                    failed: 2,
+                    cancelled: 0,
+                };
+                assert_eq!(tasks.counts(), counts);
+            }
+        });
     }
 
     #[test]
     fn failing_fast_returns_when_the_other_tasks_are_gone() {
         within_deadline(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .unwrap();
+            let runtime = Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(async {
                 let (inside, started) = (Gauge::default(), Arc::new(AtomicUsize::new(0)));
                 let source = stream::iter(0..100).map(|n| {
@@ -710,69 +730,75 @@ mod tests {
         });
     }
 
-    #[tokio::test(start_paused = true)]
+    #[test]
     #[cfg(panic = "unwind")]
-    async fn failing_fast_reports_the_first_panic_to_come_with_its_position() {
-        let source = stream::iter(0..3).map(|n| async move {
-            sleep(ms(30 - 10 * n)).await;
-            if n == 2 {
-                panic!("number {n}")
-            }
-            Err::<(), _>(n)
-        });
-        let result = Tasks::new(limit(3), source).try_in_order().await;
-        assert!(
-            matches!(result, Err((2, TaskError::Panicked(_)))),
-            "{result:?}"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn dropping_it_cancels_everything() {
-        let inside = Gauge::default();
-        let source = stream::iter(0..10).map(|n| {
-            let inside = inside.clone();
-            async move {
-                let _inside = inside.enter();
-                if n > 0 {
-                    pending().await
-                } else {
-                    Ok::<_, Infallible>(())
+    fn failing_fast_reports_the_first_panic_to_come_with_its_position() {
+        in_paused_time(|| async {
+            let source = stream::iter(0..3).map(|n| async move {
+                sleep(ms(30 - 10 * n)).await;
+                if n == 2 {
+                    panic!("number {n}")
                 }
-            }
+                Err::<(), _>(n)
+            });
+            let result = Tasks::new(limit(3), source).try_in_order().await;
+            assert!(
+                matches!(result, Err((2, TaskError::Panicked(_)))),
+                "{result:?}"
+            );
         });
-        let mut tasks = Tasks::new(limit(5), source);
-        tasks.next().await.unwrap().1.unwrap();
-        assert_eq!(inside.inside(), 4);
-        drop(tasks);
-        sleep(ms(1)).await; // the scheduler drops cancelled tasks when it gets round to them
-        assert_eq!(inside.inside(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn tasks_go_on_while_the_loop_body_waits_and_buffered_futures_stand_still() {
-        async fn ends<F: Future<Output = Duration>>(
-            results: impl Stream<Item = F>,
-        ) -> Vec<Duration> {
-            let mut results = std::pin::pin!(results);
-            let mut ends = Vec::new();
-            while let Some(end) = results.next().await {
-                ends.push(end.await);
-                sleep(ms(1000)).await;
+    #[test]
+    fn dropping_it_cancels_everything() {
+        in_paused_time(|| async {
+            let inside = Gauge::default();
+            let source = stream::iter(0..10).map(|n| {
+                let inside = inside.clone();
+                async move {
+                    let _inside = inside.enter();
+                    if n > 0 {
+                        pending().await
+                    } else {
+                        Ok::<_, Infallible>(())
+                    }
+                }
+            });
+            let mut tasks = Tasks::new(limit(5), source);
+            tasks.next().await.unwrap().1.unwrap();
+            assert_eq!(inside.inside(), 4);
+            drop(tasks);
+            sleep(ms(1)).await; // the scheduler drops cancelled tasks when it gets round to them
+            assert_eq!(inside.inside(), 0);
+        });
+    }
+
+    #[test]
+    fn tasks_go_on_while_the_loop_body_waits_and_buffered_futures_stand_still() {
+        in_paused_time(|| async {
+            async fn ends<F: Future<Output = Duration>>(
+                results: impl Stream<Item = F>,
+            ) -> Vec<Duration> {
+                let mut results = std::pin::pin!(results);
+                let mut ends = Vec::new();
+                while let Some(end) = results.next().await {
+                    ends.push(end.await);
+                    sleep(ms(1000)).await;
+                }
+                ends
             }
-            ends
-        }
-        let start = Instant::now();
-        let source = move || {
-            waits(&[10, 20]).map(move |wait| async move { wait.await.map(|_| start.elapsed()) })
-        };
-        let spawned = Tasks::new(limit(2), source()).map(|(_, end)| ready(end.unwrap()));
-        assert_eq!(ends(spawned).await, [ms(10), ms(20)]);
-        let start = Instant::now();
-        let source =
-            waits(&[10, 20]).map(move |wait| async move { wait.await.map(|_| start.elapsed()) });
-        let buffered = source.buffer_unordered(2).map(|end| ready(end.unwrap()));
-        assert_eq!(ends(buffered).await, [ms(10), ms(1010)]);
+            let start = Instant::now();
+            let source = move || {
+                waits(&[10, 20]).map(move |wait| async move { wait.await.map(|_| start.elapsed()) })
+            };
+            let spawned = Tasks::new(limit(2), source()).map(|(_, end)| ready(end.unwrap()));
+            assert_eq!(ends(spawned).await, [ms(10), ms(20)]);
+            let start = Instant::now();
+            let source = waits(&[10, 20])
+                .map(move |wait| async move { wait.await.map(|_| start.elapsed()) });
+            let buffered = source.buffer_unordered(2).map(|end| ready(end.unwrap()));
+            assert_eq!(ends(buffered).await, [ms(10), ms(1010)]);
+        });
     }
 
     /// Stops after 100 ms, with 50 ms of grace; each of the `times` is a future's.
@@ -789,54 +815,60 @@ mod tests {
         )
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_starts_nothing_new_grants_grace_and_then_cancels() {
-        let (cancelled, counts, elapsed) = stopped(3, &[60, 120, 1000, 80, 0, 0]).await;
-        assert_eq!(cancelled, [false, false, true, false]);
-        assert_eq!(
-            counts,
-            Counts {
-                started: 4,
-                done: 3,
-                failed: 0,
-                cancelled: 1
-            }
-        );
-        assert_eq!(elapsed, ms(150));
+    #[test]
+    fn a_stop_starts_nothing_new_grants_grace_and_then_cancels() {
+        in_paused_time(|| async {
+            let (cancelled, counts, elapsed) = stopped(3, &[60, 120, 1000, 80, 0, 0]).await;
+            assert_eq!(cancelled, [false, false, true, false]);
+            assert_eq!(
+                counts,
+                Counts {
+                    started: 4,
+                    done: 3,
+                    failed: 0,
+                    cancelled: 1
+                }
+            );
+            assert_eq!(elapsed, ms(150));
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_does_not_wait_longer_than_needed() {
-        assert_eq!(
-            stopped(3, &[10, 20]).await.2,
-            ms(20),
-            "all done before the stop"
-        );
-        assert_eq!(
-            stopped(1, &[110, 1]).await.2,
-            ms(110),
-            "all done within the grace period"
-        );
-        assert_eq!(stopped(3, &[]).await.2, ms(0), "nothing to do");
-        let (cancelled, _, elapsed) = stopped(3, &[1000, 1000]).await;
-        assert_eq!(
-            (cancelled, elapsed),
-            (vec![true, true], ms(150)),
-            "source ended before the stop"
-        );
+    #[test]
+    fn a_stop_does_not_wait_longer_than_needed() {
+        in_paused_time(|| async {
+            assert_eq!(
+                stopped(3, &[10, 20]).await.2,
+                ms(20),
+                "all done before the stop"
+            );
+            assert_eq!(
+                stopped(1, &[110, 1]).await.2,
+                ms(110),
+                "all done within the grace period"
+            );
+            assert_eq!(stopped(3, &[]).await.2, ms(0), "nothing to do");
+            let (cancelled, _, elapsed) = stopped(3, &[1000, 1000]).await;
+            assert_eq!(
+                (cancelled, elapsed),
+                (vec![true, true], ms(150)),
+                "source ended before the stop"
+            );
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_ends_a_source_that_is_always_ready_or_never() {
-        let endless = stream::iter(0..1000).map(|n| ready(Ok::<_, Infallible>(n)));
-        let mut tasks = Tasks::new(limit(2), endless).stop_on(yield_now(), ms(0));
-        assert!((1..1000).contains(&tasks.in_order().await.len()));
-        let never = stream::pending::<std::future::Ready<Result<(), Infallible>>>();
-        let mut tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
-        let results = timeout(ms(1000), tasks.in_order()).await;
-        assert!(results.unwrap().is_empty());
-        let mut tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
-        assert!(tasks.in_order().await.is_empty());
+    #[test]
+    fn a_stop_ends_a_source_that_is_always_ready_or_never() {
+        in_paused_time(|| async {
+            let endless = stream::iter(0..1000).map(|n| ready(Ok::<_, Infallible>(n)));
+            let mut tasks = Tasks::new(limit(2), endless).stop_on(yield_now(), ms(0));
+            assert!((1..1000).contains(&tasks.in_order().await.len()));
+            let never = stream::pending::<std::future::Ready<Result<(), Infallible>>>();
+            let mut tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
+            let results = timeout(ms(1000), tasks.in_order()).await;
+            assert!(results.unwrap().is_empty());
+            let mut tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
+            assert!(tasks.in_order().await.is_empty());
+        });
     }
 
     fn policy(attempts: u32) -> Retry {
@@ -850,100 +882,106 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn errors_say_what_happened() {
-        assert_eq!(TaskError::Failed("no answer").to_string(), "no answer");
-        assert_eq!(TaskError::<&str>::Cancelled.to_string(), "cancelled");
-        let panicked: Result<(), _> = tokio::spawn(async { panic!("at the disco") }).await;
-        let panic = TaskError::<&str>::Panicked(panicked.unwrap_err()).to_string();
-        assert!(
-            panic.ends_with("panicked with message \"at the disco\""),
-            "{panic}"
-        );
-        let mut gave_up = GaveUp {
-            reason: Reason::Attempts,
-            attempts: 3,
-            last: Some("busy"),
-        };
-        assert_eq!(
-            gave_up.to_string(),
-            "gave up after attempt 3, no attempts left: busy"
-        );
-        gave_up.last = None;
-        gave_up.reason = Reason::Deadline;
-        assert_eq!(
-            gave_up.to_string(),
-            "gave up after attempt 3, no time left: timed out"
-        );
+    #[test]
+    fn errors_say_what_happened() {
+        in_paused_time(|| async {
+            assert_eq!(TaskError::Failed("no answer").to_string(), "no answer");
+            assert_eq!(TaskError::<&str>::Cancelled.to_string(), "cancelled");
+            let panicked: Result<(), _> = tokio::spawn(async { panic!("at the disco") }).await;
+            let panic = TaskError::<&str>::Panicked(panicked.unwrap_err()).to_string();
+            assert!(
+                panic.ends_with("panicked with message \"at the disco\""),
+                "{panic}"
+            );
+            let mut gave_up = GaveUp {
+                reason: Reason::Attempts,
+                attempts: 3,
+                last: Some("busy"),
+            };
+            assert_eq!(
+                gave_up.to_string(),
+                "gave up after attempt 3, no attempts left: busy"
+            );
+            gave_up.last = None;
+            gave_up.reason = Reason::Deadline;
+            assert_eq!(
+                gave_up.to_string(),
+                "gave up after attempt 3, no time left: timed out"
+            );
+        });
     }
 
-    #[tokio::test]
-    async fn delays_are_capped_spread_out_and_never_overflow() {
-        let policy = policy(1);
-        for (attempt, longest) in [
-            (0, 100),
-            (1, 200),
-            (3, 800),
-            (4, 1000),
-            (63, 1000),
-            (64, 1000),
-            (u32::MAX, 1000),
-        ] {
-            let delays: Vec<_> = (0..1000)
-                .map(|seed| {
-                    Retry {
-                        seed,
-                        ..policy.clone()
-                    }
-                    .delay(attempt)
-                })
-                .collect();
-            assert!(
-                delays.iter().all(|delay| *delay <= ms(longest)),
-                "attempt {attempt}"
-            );
-            for quarter in 0..4 {
-                let range = ms(longest) * quarter / 4..ms(longest) * (quarter + 1) / 4;
-                let hits = delays.iter().filter(|delay| range.contains(delay)).count();
+    #[test]
+    fn delays_are_capped_spread_out_and_never_overflow() {
+        in_paused_time(|| async {
+            let policy = policy(1);
+            for (attempt, longest) in [
+                (0, 100),
+                (1, 200),
+                (3, 800),
+                (4, 1000),
+                (63, 1000),
+                (64, 1000),
+                (u32::MAX, 1000),
+            ] {
+                let delays: Vec<_> = (0..1000)
+                    .map(|seed| {
+                        Retry {
+                            seed,
+                            ..policy.clone()
+                        }
+                        .delay(attempt)
+                    })
+                    .collect();
                 assert!(
-                    (150..350).contains(&hits),
-                    "attempt {attempt}, quarter {quarter}: {hits}"
+                    delays.iter().all(|delay| *delay <= ms(longest)),
+                    "attempt {attempt}"
                 );
+                for quarter in 0..4 {
+                    let range = ms(longest) * quarter / 4..ms(longest) * (quarter + 1) / 4;
+                    let hits = delays.iter().filter(|delay| range.contains(delay)).count();
+                    assert!(
+                        (150..350).contains(&hits),
+                        "attempt {attempt}, quarter {quarter}: {hits}"
+                    );
+                }
             }
-        }
-        let extreme = |base, cap| Retry {
-            base,
-            cap,
-            ..policy.clone()
-        };
-        for attempt in [0, 1, 63, 64, u32::MAX] {
-            let zero = extreme(Duration::ZERO, Duration::MAX).delay(attempt);
-            assert_eq!(zero, Duration::ZERO);
-            extreme(Duration::MAX, Duration::MAX).delay(attempt);
-        }
-        // Both ends of the range are part of it.
-        let nanosecond = Duration::from_nanos(1);
-        let delays = [1_234_567, 0].map(|seed| {
-            let (base, cap) = (nanosecond, nanosecond);
-            let policy = policy.clone();
-            Retry {
+            let extreme = |base, cap| Retry {
                 base,
                 cap,
-                seed,
-                ..policy
+                ..policy.clone()
+            };
+            for attempt in [0, 1, 63, 64, u32::MAX] {
+                let zero = extreme(Duration::ZERO, Duration::MAX).delay(attempt);
+                assert_eq!(zero, Duration::ZERO);
+                extreme(Duration::MAX, Duration::MAX).delay(attempt);
             }
-            .delay(0)
+            // Both ends of the range are part of it.
+            let nanosecond = Duration::from_nanos(1);
+            let delays = [1_234_567, 0].map(|seed| {
+                let (base, cap) = (nanosecond, nanosecond);
+                let policy = policy.clone();
+                Retry {
+                    base,
+                    cap,
+                    seed,
+                    ..policy
+                }
+                .delay(0)
+            });
+            assert_eq!(delays, [Duration::ZERO, nanosecond]);
         });
-        assert_eq!(delays, [Duration::ZERO, nanosecond]);
     }
 
-    #[tokio::test]
-    async fn the_same_seed_gives_the_same_delays() {
-        let delays = |seed| [0, 1, 2].map(|n| Retry { seed, ..policy(1) }.delay(n));
-        assert_eq!(delays(7), delays(7));
-        assert_ne!(delays(7), delays(8));
-        assert_eq!(split_mix_64(1_234_567, 0), 6_457_827_717_110_365_317);
-        assert_eq!(split_mix_64(1_234_567, 1), 3_203_168_211_198_807_973);
+    #[test]
+    fn the_same_seed_gives_the_same_delays() {
+        in_paused_time(|| async {
+            let delays = |seed| [0, 1, 2].map(|n| Retry { seed, ..policy(1) }.delay(n));
+            assert_eq!(delays(7), delays(7));
+            assert_ne!(delays(7), delays(8));
+            assert_eq!(split_mix_64(1_234_567, 0), 6_457_827_717_110_365_317);
+            assert_eq!(split_mix_64(1_234_567, 1), 3_203_168_211_198_807_973);
+        });
     }
 
     /// Retries an operation that takes `times[n]` milliseconds the `n`-th time, and then fails.
@@ -965,151 +1003,165 @@ mod tests {
         (result.unwrap_err(), start.elapsed())
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn attempts_are_spaced_by_the_delays_and_counted() {
-        for attempts in [1, 2, 5] {
-            let policy = policy(attempts);
-            let delays: Duration = (0..attempts - 1).map(|n| policy.delay(n)).sum();
-            let (gave_up, elapsed) = failing(&policy, &[0], AttemptError::Transient).await;
-            let last = Some(attempts as usize - 1);
+    #[test]
+    fn attempts_are_spaced_by_the_delays_and_counted() {
+        in_paused_time(|| async {
+            for attempts in [1, 2, 5] {
+                let policy = policy(attempts);
+                let delays: Duration = (0..attempts - 1).map(|n| policy.delay(n)).sum();
+                let (gave_up, elapsed) = failing(&policy, &[0], AttemptError::Transient).await;
+                let last = Some(attempts as usize - 1);
+                assert_eq!(
+                    gave_up,
+                    GaveUp {
+                        reason: Reason::Attempts,
+                        attempts,
+                        last
+                    }
+                );
+                // The timer counts in milliseconds, and rounds up.
+                let rounding = ms(u64::from(attempts));
+                assert!(
+                    elapsed >= delays && elapsed <= delays + 2 * rounding,
+                    "{elapsed:?} {delays:?}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn a_permanent_error_is_tried_once() {
+        in_paused_time(|| async {
+            let (gave_up, elapsed) = failing(&policy(5), &[0], AttemptError::Permanent).await;
+            assert_eq!(
+                gave_up,
+                GaveUp {
+                    reason: Reason::Permanent,
+                    attempts: 1,
+                    last: Some(0)
+                }
+            );
+            assert_eq!(elapsed, ms(0));
+            assert_eq!(
+                gave_up.to_string(),
+                "gave up after attempt 1, permanent error: 0"
+            );
+        });
+    }
+
+    #[test]
+    fn an_attempt_that_times_out_is_tried_again() {
+        in_paused_time(|| async {
+            let (gave_up, elapsed) = failing(&policy(1), &[501], AttemptError::Transient).await;
             assert_eq!(
                 gave_up,
                 GaveUp {
                     reason: Reason::Attempts,
-                    attempts,
-                    last
+                    attempts: 1,
+                    last: None
                 }
             );
-            // The timer counts in milliseconds, and rounds up.
-            let rounding = ms(u64::from(attempts));
-            assert!(
-                elapsed >= delays && elapsed <= delays + 2 * rounding,
-                "{elapsed:?} {delays:?}"
+            assert_eq!(elapsed, ms(500));
+            let (gave_up, _) = failing(&policy(2), &[1, 501], AttemptError::Transient).await;
+            assert_eq!(gave_up.last, None, "the first error is not the last");
+            let (gave_up, _) = failing(&policy(2), &[501, 1], AttemptError::Transient).await;
+            assert_eq!(
+                gave_up,
+                GaveUp {
+                    reason: Reason::Attempts,
+                    attempts: 2,
+                    last: Some(1)
+                }
             );
-        }
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_permanent_error_is_tried_once() {
-        let (gave_up, elapsed) = failing(&policy(5), &[0], AttemptError::Permanent).await;
-        assert_eq!(
-            gave_up,
-            GaveUp {
-                reason: Reason::Permanent,
-                attempts: 1,
-                last: Some(0)
-            }
-        );
-        assert_eq!(elapsed, ms(0));
-        assert_eq!(
-            gave_up.to_string(),
-            "gave up after attempt 1, permanent error: 0"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_attempt_that_times_out_is_tried_again() {
-        let (gave_up, elapsed) = failing(&policy(1), &[501], AttemptError::Transient).await;
-        assert_eq!(
-            gave_up,
-            GaveUp {
-                reason: Reason::Attempts,
-                attempts: 1,
-                last: None
-            }
-        );
-        assert_eq!(elapsed, ms(500));
-        let (gave_up, _) = failing(&policy(2), &[1, 501], AttemptError::Transient).await;
-        assert_eq!(gave_up.last, None, "the first error is not the last");
-        let (gave_up, _) = failing(&policy(2), &[501, 1], AttemptError::Transient).await;
-        assert_eq!(
-            gave_up,
-            GaveUp {
-                reason: Reason::Attempts,
-                attempts: 2,
-                last: Some(1)
-            }
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_deadline_stays_where_it_is_however_busy_the_attempts() {
-        let policy = Retry {
-            attempt_timeout: Duration::MAX,
-            ..policy(u32::MAX)
-        };
-        for times in [&[1][..], &[400, 30], &[3000], &[20_000]] {
+    #[test]
+    fn the_deadline_stays_where_it_is_however_busy_the_attempts() {
+        in_paused_time(|| async {
             let policy = Retry {
-                deadline: Instant::now() + ms(10_000),
-                ..policy.clone()
-            };
-            let (gave_up, elapsed) = failing(&policy, times, AttemptError::Transient).await;
-            assert_eq!(gave_up.reason, Reason::Deadline);
-            assert!(elapsed <= ms(10_000) && elapsed >= ms(9_000), "{elapsed:?}");
-        }
-        // The second time there is nothing left.
-        let start = Instant::now();
-        tokio::time::advance(ms(20_000)).await;
-        let (gave_up, _) = failing(&policy, &[1], AttemptError::Transient).await;
-        assert_eq!(
-            gave_up,
-            GaveUp {
-                reason: Reason::Deadline,
-                attempts: 1,
-                last: None
-            }
-        );
-        assert_eq!(start.elapsed(), ms(20_000));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn when_a_delay_does_not_fit_before_the_deadline_one_last_attempt_is_half_way() {
-        for seed in 0..20 {
-            let policy = Retry {
-                seed,
+                attempt_timeout: Duration::MAX,
                 ..policy(u32::MAX)
             };
-            let mut starts = Vec::new();
-            let attempt = || {
-                starts.push(Instant::now());
-                ready(Err::<(), _>(AttemptError::Transient("no")))
-            };
-            let gave_up = retry(&policy, attempt).await.unwrap_err();
-            assert_eq!(
-                (gave_up.reason, gave_up.attempts as usize, gave_up.last),
-                (Reason::Deadline, starts.len(), Some("no"))
-            );
-            for n in 1..starts.len() {
-                let (delay, left) = (policy.delay(n as u32 - 1), policy.deadline - starts[n - 1]);
-                let is_last = n == starts.len() - 1;
-                assert_eq!(is_last, delay >= left, "seed {seed}, attempt {n}");
-                let delay = if is_last { left / 2 } else { delay };
-                let slept = starts[n] - starts[n - 1];
-                // The timer counts in milliseconds, and rounds up.
-                assert!(
-                    slept >= delay && slept <= delay + ms(1),
-                    "seed {seed}, attempt {n}: {slept:?} {delay:?}"
-                );
+            for times in [&[1][..], &[400, 30], &[3000], &[20_000]] {
+                let policy = Retry {
+                    deadline: Instant::now() + ms(10_000),
+                    ..policy.clone()
+                };
+                let (gave_up, elapsed) = failing(&policy, times, AttemptError::Transient).await;
+                assert_eq!(gave_up.reason, Reason::Deadline);
+                assert!(elapsed <= ms(10_000) && elapsed >= ms(9_000), "{elapsed:?}");
             }
-        }
+            // The second time there is nothing left.
+            let start = Instant::now();
+            tokio::time::advance(ms(20_000)).await;
+            let (gave_up, _) = failing(&policy, &[1], AttemptError::Transient).await;
+            assert_eq!(
+                gave_up,
+                GaveUp {
+                    reason: Reason::Deadline,
+                    attempts: 1,
+                    last: None
+                }
+            );
+            assert_eq!(start.elapsed(), ms(20_000));
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn at_the_deadline_the_last_error_is_that_of_the_last_attempt_that_ended() {
-        let policy = Retry {
-            attempt_timeout: Duration::MAX,
-            ..policy(u32::MAX)
-        };
-        let (gave_up, elapsed) = failing(&policy, &[1, 1, 20_000], AttemptError::Transient).await;
-        assert_eq!(
-            gave_up,
-            GaveUp {
-                reason: Reason::Deadline,
-                attempts: 3,
-                last: Some(1)
+    #[test]
+    fn when_a_delay_does_not_fit_before_the_deadline_one_last_attempt_is_half_way() {
+        in_paused_time(|| async {
+            for seed in 0..20 {
+                let policy = Retry {
+                    seed,
+                    ..policy(u32::MAX)
+                };
+                let mut starts = Vec::new();
+                let attempt = || {
+                    starts.push(Instant::now());
+                    ready(Err::<(), _>(AttemptError::Transient("no")))
+                };
+                let gave_up = retry(&policy, attempt).await.unwrap_err();
+                assert_eq!(
+                    (gave_up.reason, gave_up.attempts as usize, gave_up.last),
+                    (Reason::Deadline, starts.len(), Some("no"))
+                );
+                for n in 1..starts.len() {
+                    let (delay, left) =
+                        (policy.delay(n as u32 - 1), policy.deadline - starts[n - 1]);
+                    let is_last = n == starts.len() - 1;
+                    assert_eq!(is_last, delay >= left, "seed {seed}, attempt {n}");
+                    let delay = if is_last { left / 2 } else { delay };
+                    let slept = starts[n] - starts[n - 1];
+                    // The timer counts in milliseconds, and rounds up.
+                    assert!(
+                        slept >= delay && slept <= delay + ms(1),
+                        "seed {seed}, attempt {n}: {slept:?} {delay:?}"
+                    );
+                }
             }
-        );
-        assert_eq!(elapsed, ms(10_000));
+        });
+    }
+
+    #[test]
+    fn at_the_deadline_the_last_error_is_that_of_the_last_attempt_that_ended() {
+        in_paused_time(|| async {
+            let policy = Retry {
+                attempt_timeout: Duration::MAX,
+                ..policy(u32::MAX)
+            };
+            let (gave_up, elapsed) =
+                failing(&policy, &[1, 1, 20_000], AttemptError::Transient).await;
+            assert_eq!(
+                gave_up,
+                GaveUp {
+                    reason: Reason::Deadline,
+                    attempts: 3,
+                    last: Some(1)
+                }
+            );
+            assert_eq!(elapsed, ms(10_000));
+        });
     }
 
     #[test]
@@ -1156,9 +1208,7 @@ mod tests {
     #[test]
     fn a_heart_on_the_only_worker_beats_on_while_another_thread_computes() {
         within_deadline(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .build()
-                .unwrap();
+            let runtime = Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
                 let (beat, beats) = mpsc::channel();
                 let heart: BoxFuture<_> = Box::pin(async move {

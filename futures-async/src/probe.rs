@@ -251,68 +251,87 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use futures::future::join;
+    use tokio::runtime::Builder;
+    use tokio::task::yield_now;
+
+    /// Runs `test` on a runtime whose clock moves on when there is nothing else to do.
+    fn in_paused_time<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build();
+        runtime.unwrap().block_on(test());
+    }
 
     /// A full queue of connections, which nobody accepts, makes Linux drop further ones.
-    #[tokio::test(start_paused = true)]
-    async fn an_endpoint_that_does_not_answer_times_out() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
-        // Twice, because a busy machine may take as long for a connection.
-        let connect = || connect().or_else(|_| connect()).ok();
-        let queue: Vec<_> = (0..10_000).map_while(|_| connect()).collect();
-        assert!(queue.len() < 10_000);
-        let (start, seconds) = (Instant::now(), Duration::from_secs(7));
-        let prober = Prober::new(NonZero::<usize>::MIN, seconds, None);
-        let reason = prober.probe(&address.to_string().parse().unwrap()).await;
-        assert_eq!(reason.unwrap_err().to_string(), "timed out");
-        assert_eq!(start.elapsed(), seconds);
+    #[test]
+    fn an_endpoint_that_does_not_answer_times_out() {
+        in_paused_time(|| async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let connect =
+                || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
+            // Twice, because a busy machine may take as long for a connection.
+            let connect = || connect().or_else(|_| connect()).ok();
+            let queue: Vec<_> = (0..10_000).map_while(|_| connect()).collect();
+            assert!(queue.len() < 10_000);
+            let (start, seconds) = (Instant::now(), Duration::from_secs(7));
+            let prober = Prober::new(NonZero::<usize>::MIN, seconds, None);
+            let reason = prober.probe(&address.to_string().parse().unwrap()).await;
+            assert_eq!(reason.unwrap_err().to_string(), "timed out");
+            assert_eq!(start.elapsed(), seconds);
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_endpoint_whose_turn_does_not_come_is_not_tried() {
-        let deadline = Instant::now() + Duration::from_secs(1);
-        let prober = Prober::new(NonZero::<usize>::MIN, Duration::ZERO, Some(deadline));
-        let _permit = prober.permits.acquire().await.unwrap();
-        let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
-        assert_eq!(reason.unwrap_err().to_string(), "not tried");
-        assert_eq!(Instant::now(), deadline);
+    #[test]
+    fn an_endpoint_whose_turn_does_not_come_is_not_tried() {
+        in_paused_time(|| async {
+            let deadline = Instant::now() + Duration::from_secs(1);
+            let prober = Prober::new(NonZero::<usize>::MIN, Duration::ZERO, Some(deadline));
+            let _permit = prober.permits.acquire().await.unwrap();
+            let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
+            assert_eq!(reason.unwrap_err().to_string(), "not tried");
+            assert_eq!(Instant::now(), deadline);
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_permit_that_comes_with_the_deadline_is_no_turn() {
-        let prober = Prober::new(
-            NonZero::<usize>::MIN,
-            Duration::from_secs(1),
-            Some(Instant::now()),
-        );
-        let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
-        assert_eq!(reason.unwrap_err().to_string(), "not tried");
+    #[test]
+    fn a_permit_that_comes_with_the_deadline_is_no_turn() {
+        in_paused_time(|| async {
+            let prober = Prober::new(
+                NonZero::<usize>::MIN,
+                Duration::from_secs(1),
+                Some(Instant::now()),
+            );
+            let reason = prober.probe(&"127.0.0.1:1".parse().unwrap()).await;
+            assert_eq!(reason.unwrap_err().to_string(), "not tried");
+        });
     }
 
-    #[tokio::test]
-    async fn a_name_that_does_not_resolve_lowers_the_limit_for_itself_alone() {
-        let prober = Prober::new(NonZero::new(9).unwrap(), Duration::from_secs(20), None);
-        let permit = prober.permits.try_acquire().unwrap();
-        let others = prober.permits.try_acquire_many(6).unwrap();
-        assert_eq!(prober.lower_limit(), 3);
-        permit.forget();
-        drop(others);
-        let other = prober.permits.try_acquire().unwrap();
-        // Too long for a label, so that no resolver asks the network.
-        let endpoint = format!("{}.invalid:80", "x".repeat(64));
-        let endpoint = endpoint.parse().unwrap();
-        let others_end = async {
-            while prober.lowered_limit() == Some(6) {
-                tokio::task::yield_now().await;
-            }
-            assert_eq!(prober.lowered_limit(), Some(1));
-            drop(other);
-        };
-        let (reason, ()) = tokio::join!(prober.probe(&endpoint), others_end);
-        assert_eq!(reason.unwrap_err().to_string(), "unresolved name");
-        assert_eq!(prober.lowered_limit(), Some(6));
-        assert_eq!(prober.permits.available_permits(), 6);
+    #[test]
+    fn a_name_that_does_not_resolve_lowers_the_limit_for_itself_alone() {
+        in_paused_time(|| async {
+            let prober = Prober::new(NonZero::new(9).unwrap(), Duration::from_secs(20), None);
+            let permit = prober.permits.try_acquire().unwrap();
+            let others = prober.permits.try_acquire_many(6).unwrap();
+            assert_eq!(prober.lower_limit(), 3);
+            permit.forget();
+            drop(others);
+            let other = prober.permits.try_acquire().unwrap();
+            // Too long for a label, so that no resolver asks the network.
+            let endpoint = format!("{}.invalid:80", "x".repeat(64));
+            let endpoint = endpoint.parse().unwrap();
+            let others_end = async {
+                while prober.lowered_limit() == Some(6) {
+                    yield_now().await;
+                }
+                assert_eq!(prober.lowered_limit(), Some(1));
+                drop(other);
+            };
+            let (reason, ()) = join(prober.probe(&endpoint), others_end).await;
+            assert_eq!(reason.unwrap_err().to_string(), "unresolved name");
+            assert_eq!(prober.lowered_limit(), Some(6));
+            assert_eq!(prober.permits.available_permits(), 6);
+        });
     }
 
     #[test]
