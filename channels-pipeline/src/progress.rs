@@ -29,7 +29,10 @@ impl Progress {
         let start = Instant::now();
         // Unknown if one is standard input, a device or a pipe.
         let size = |file: &OsString| {
-            let metadata = (file != "-").then(|| fs::metadata(file).ok())??;
+            if file == "-" {
+                return None;
+            }
+            let metadata = fs::metadata(file).ok()?;
             metadata.is_file().then_some(metadata.len())
         };
         Self {
