@@ -5,11 +5,10 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use std::num::NonZero;
-use threads_fork_join::ForkJoin;
+use threads_fork_join::fork_join;
 
 #[allow(dead_code)] // its tests do not run here
-#[path = "../src/count.rs"]
+#[path = "../src/bin/threads-fork-join/count.rs"]
 mod count;
 
 use count::Piece;
@@ -32,35 +31,40 @@ const LENGTHS: [usize; 9] = [
 ];
 
 /// Times the count of a text of `length` bytes, a line of eight bytes and two words over and over.
-fn time(bencher: Bencher, length: usize, count: impl Fn(&ForkJoin, &[u8]) -> Vec<Piece>) {
+fn time(bencher: Bencher, length: usize, count: impl Fn(&[u8]) -> Vec<Piece>) {
     let text = b"two one\n".repeat(length / 8);
-    let threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-    let fork_join = ForkJoin::new(threads);
     bencher.counter(BytesCount::new(length)).bench_local(|| {
-        let pieces = count(&fork_join, black_box(&text));
+        let pieces = count(black_box(&text));
         let whole = pieces.into_iter().fold(Piece::default(), Piece::merge);
         assert_eq!(whole.count.words, length as u64 / 4);
     });
 }
 
+/// A piece for each core.
+fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    text.chunks(text.len().div_ceil(threads))
+}
+
 #[divan::bench(args = LENGTHS)]
-fn run_sequential(bencher: Bencher, length: usize) {
-    time(bencher, length, |fork_join, text| {
-        fork_join.run_sequential(text, Piece::of)
+fn sequential(bencher: Bencher, length: usize) {
+    time(bencher, length, |text| {
+        pieces(text).map(Piece::of).collect()
     });
 }
 
 #[divan::bench(args = LENGTHS)]
-fn run(bencher: Bencher, length: usize) {
-    time(bencher, length, |fork_join, text| {
-        fork_join.run(text, Piece::of)
+fn forked_and_joined(bencher: Bencher, length: usize) {
+    time(bencher, length, |text| {
+        fork_join(pieces(text), Piece::of).unwrap_or_default() // refused: a wrong sum
     });
 }
 
 /// The bare cost: threads that do nothing.
 #[divan::bench(args = [1, 2, 4, 8, 16, 64, 256])]
 fn fork_and_join(bencher: Bencher, threads: usize) {
-    let items: Vec<usize> = (0..threads).collect();
-    let fork_join = ForkJoin::new(NonZero::<usize>::MAX);
-    bencher.bench_local(|| assert_eq!(fork_join.run(&items, |piece| piece[0]), items));
+    bencher.bench_local(|| {
+        let results = fork_join(0..threads, |piece| piece);
+        assert_eq!(results.map_or(0, |results| results.len()), threads);
+    });
 }

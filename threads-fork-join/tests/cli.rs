@@ -34,7 +34,7 @@ fn run_command(mut command: Command, input: &[u8]) -> Output {
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     thread::scope(|scope| {
-        // Beside the reading, as either pipe may be full; the program may end before it has read all.
+        // Beside the reading, as either pipe may be full; the program may end before.
         scope.spawn(move || _ = stdin.write_all(input));
         child.wait_with_output().unwrap()
     })
@@ -72,31 +72,54 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
     name.into()
 }
 
-/// The lines, with greetings at the start sorted: those come in whatever order the threads run.
-fn in_order(output: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = output.lines().collect();
-    let greetings = lines.iter().take_while(|line| line.starts_with("Hello"));
-    let greetings = greetings.count();
-    lines[..greetings].sort_unstable();
-    lines
+#[test]
+fn without_files_the_demonstration_runs_and_draws_what_ran_at_the_same_time() {
+    let (code, stdout, stderr) = outcome(run(&[], b""));
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines.pop(), Some("All 5 threads have joined"));
+    lines.sort_unstable(); // they come in whatever order the threads run
+    let greetings: Vec<String> = (0..5).map(|i| format!("Hello from thread {i}")).collect();
+    assert_eq!(
+        (code, lines),
+        (Some(0), greetings.iter().map(String::as_str).collect())
+    );
+
+    let picture: Vec<&str> = stderr.lines().collect();
+    assert_eq!(picture.len(), 7, "{stderr}");
+    for (thread, line) in picture[1..6].iter().enumerate() {
+        assert!(line.starts_with(&format!("thread {thread} |")), "{stderr}");
+        assert!(line.contains('█') && line.ends_with(" primes"), "{stderr}");
+    }
+    assert!(
+        stderr.lines().all(|line| line.chars().count() <= 79),
+        "{stderr}"
+    );
 }
 
-const DEMO: [&str; 6] = [
-    "Hello from thread 0",
-    "Hello from thread 1",
-    "Hello from thread 2",
-    "Hello from thread 3",
-    "Hello from thread 4",
-    "All 5 threads have joined",
-];
+/// No system grants a stack of that size, so none of the program's threads can start.
+const NO_THREADS: (&str, &str) = (
+    "RUST_MIN_STACK",
+    if usize::BITS == 64 {
+        "17293822569102704640"
+    } else {
+        "4026531840"
+    },
+);
 
 #[test]
-fn without_files_the_demonstration_runs() {
-    for args in [&[][..], &["--threads", "1"]] {
-        let (code, stdout, stderr) = outcome(run(args, b""));
-        assert_eq!((code, stderr.as_str()), (Some(0), ""));
-        assert_eq!(in_order(&stdout), DEMO);
-    }
+fn without_threads_large_files_are_counted_all_the_same_and_the_demonstration_is_refused() {
+    let large = file("no-threads", "one two\n".repeat(1_000_000));
+    let mut command = threads_fork_join(&["--threads", "4", &large]);
+    let output = command.env(NO_THREADS.0, NO_THREADS.1).output().unwrap();
+    let expected = "1000000 2000000 8000000 no-threads\n";
+    assert_eq!(outcome(output), (Some(0), expected.into(), "".into()));
+
+    let mut command = threads_fork_join(&[]);
+    let output = command.env(NO_THREADS.0, NO_THREADS.1).output().unwrap();
+    let (code, stdout, stderr) = outcome(output);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    let start = "threads-fork-join: the system refuses a thread: ";
+    assert!(stderr.starts_with(start), "{stderr}");
 }
 
 #[test]
@@ -156,6 +179,18 @@ fn standard_input_that_is_a_directory_is_named_and_not_counted() {
 
 #[test]
 #[cfg(unix)]
+fn standard_input_that_cannot_be_read_is_an_error() {
+    let path = folder().join("written-only");
+    let mut command = threads_fork_join(&["-"]);
+    command.stdin(fs::File::create(path).unwrap());
+    let (code, stdout, stderr) = outcome(command.output().unwrap());
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    let start = "threads-fork-join: standard input: Bad file descriptor";
+    assert!(stderr.starts_with(start), "{stderr}");
+}
+
+#[test]
+#[cfg(unix)]
 fn closed_standard_input_is_empty_and_closed_standard_output_is_no_error() {
     for (redirection, stdout) in [("<&-", "      0       0       0 -\n"), (">&-", "")] {
         let mut shell = Command::new("sh");
@@ -197,6 +232,25 @@ fn a_missing_file_is_named_and_the_others_are_counted() {
 
     let (code, stdout, _) = outcome(run(&["no-such-file"], b""));
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn messages_show_names_escaped() {
+    for (name, shown) in [
+        ("no-\x1b[2Jsuch\nfile", r#""no-\u{1b}[2Jsuch\nfile""#),
+        ("", r#""""#),
+    ] {
+        let (code, stdout, stderr) = outcome(run(&[name], b""));
+        assert_eq!((code, stdout.as_str()), (Some(1), ""));
+        let start = format!("threads-fork-join: {shown}: ");
+        assert!(stderr.starts_with(&start), "{stderr}");
+    }
+}
+
+#[test]
+#[cfg(windows)]
+fn a_device_without_metadata_is_counted() {
+    assert_prints(&["NUL"], b"", "      0       0       0 NUL\n");
 }
 
 #[test]
@@ -297,9 +351,10 @@ fn help_and_version_are_printed() {
         let (code, stdout, stderr) = outcome(run(&args, b""));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(
-            stdout.contains("Usage: threads-fork-join [--threads N] [FILE|-]..."),
+            stdout.contains("Usage: threads-fork-join [--threads N] FILE|-..."),
             "{stdout}"
         );
+        assert!(stdout.lines().all(|line| line.len() <= 79), "{stdout}");
     }
     let version = concat!("threads-fork-join ", env!("CARGO_PKG_VERSION"), "\n");
     assert_prints(&["--version"], b"", version);
@@ -326,6 +381,7 @@ fn wrong_usage_is_explained() {
             &["-", "--threads"],
             "missing argument for option '--threads'",
         ),
+        (&["--threads", "2"], "--threads: no FILE to count"),
         (&["--sideways"], "invalid option '--sideways'"),
     ] {
         assert_fails(
@@ -378,50 +434,4 @@ fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
         let status = threads_fork_join(&[argument]).stderr(full).status();
         assert_eq!(status.unwrap().code(), Some(code), "{argument}");
     }
-}
-
-/// Where it is compiled and run.
-#[test]
-#[cfg(unix)] // elsewhere, lines may end otherwise
-fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
-    let docs = include_str!("../src/lib.rs").replace("///\n", "\n");
-    let docs = docs.replace("/// ", "");
-    let readme = include_str!("../README.md");
-    let example = readme.split("```rust\n").nth(1).unwrap();
-    let example = example.split("```").next().unwrap();
-    assert!(docs.contains(example), "{example}");
-}
-
-/// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
-/// compares what it prints with the lines that follow.
-#[test]
-#[cfg(unix)]
-fn the_readme_shows_what_its_commands_print() {
-    // `cargo run ... -- ARGS` stands for the program that this test was built with.
-    const CARGO: &str = r#"cargo() {
-        while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
-        [ $# -eq 0 ] || shift
-        "$PROGRAM" "$@"
-    }"#;
-    let folder = folder().join("readme");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
-    let readme = include_str!("../README.md");
-    let mut commands = 0;
-    for block in readme.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        for example in block.split("$ ").skip(1) {
-            let (command, expected) = example.split_once('\n').unwrap();
-            let shell = Command::new("sh")
-                .args(["-c", &format!("{CARGO}\n{command} 2>&1")])
-                .env("PROGRAM", env!("CARGO_BIN_EXE_threads-fork-join"))
-                .current_dir(&folder)
-                .output()
-                .unwrap();
-            let printed = String::from_utf8(shell.stdout).unwrap();
-            assert_eq!(in_order(&printed), in_order(expected), "$ {command}");
-            commands += 1;
-        }
-    }
-    assert!(commands > 0, "found no command in the README");
 }

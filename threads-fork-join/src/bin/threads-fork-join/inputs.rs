@@ -1,14 +1,13 @@
 //! Reads files and standard input and counts them, large files on several threads.
 
+use crate::cli;
 use crate::count::{Count, Piece};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::ops::Range;
-#[cfg(unix)]
-use std::os::fd::AsFd;
-use threads_fork_join::ForkJoin;
+use threads_fork_join::fork_join;
 
 /// Bytes read at a time: large against a call into the kernel, and still in the core's own cache
 /// when they are counted.
@@ -36,14 +35,13 @@ impl Counter {
     /// Counts a file, or standard input if it is named `-`.
     pub fn count(&mut self, name: &OsStr) -> io::Result<Count> {
         let piece = if name == "-" {
-            count(io::stdin().lock(), &mut self.buffer)?
+            count(cli::standard_input()?, &mut self.buffer)?
         } else {
             let file = File::open(name)?;
-            let metadata = file.metadata()?;
-            if metadata.is_file() {
-                self.count_regular(&file, metadata.len())?
-            } else {
-                count(&file, &mut self.buffer)?
+            match file.metadata() {
+                Ok(metadata) if metadata.is_file() => self.count_regular(&file, metadata.len())?,
+                // A stream. Windows has no metadata of some, such as its NUL.
+                _ => count(&file, &mut self.buffer)?,
             }
         };
         Ok(piece.count)
@@ -51,20 +49,18 @@ impl Counter {
 
     fn count_regular(&mut self, file: &File, size: u64) -> io::Result<Piece> {
         let ranges = self.ranges(size);
-        if ranges.len() == 1 {
-            let piece = count(file, &mut self.buffer)?;
-            if piece.count.bytes < size {
-                fail_if_shrunk(file, piece.count.bytes, size)?;
-            }
-            return Ok(piece);
+        if ranges.len() > 1 {
+            let pieces = fork_join(&ranges, |range| count_range(file, range, size));
+            if let Ok(pieces) = pieces {
+                let append = |text: Piece, piece: io::Result<Piece>| Ok(text.merge(piece?));
+                return pieces.into_iter().try_fold(Piece::default(), append);
+            } // else the system refused a thread, and this one does it all
         }
-        let count_ranges = |ranges: &[Range<u64>]| -> io::Result<Vec<Piece>> {
-            let pieces = ranges.iter().map(|range| count_range(file, range, size));
-            pieces.collect()
-        };
-        let pieces = ForkJoin::new(self.threads).try_run(&ranges, count_ranges)?;
-        let pieces = pieces.into_iter().flatten();
-        Ok(pieces.fold(Piece::default(), Piece::merge))
+        let piece = count(file, &mut self.buffer)?;
+        if piece.count.bytes < size {
+            fail_if_shrunk(file, piece.count.bytes, size)?;
+        }
+        Ok(piece)
     }
 
     /// Cuts `0..size` into at most one range per thread, none shorter than `MIN_RANGE` unless it is
@@ -141,7 +137,7 @@ pub fn column_width(names: &[OsString]) -> usize {
     let (mut total, mut minimum) = (0_u64, 1);
     for name in names {
         let metadata = if name == "-" {
-            standard_input()
+            metadata_of_standard_input()
         } else {
             fs::metadata(name)
         };
@@ -155,9 +151,9 @@ pub fn column_width(names: &[OsString]) -> usize {
 }
 
 /// Only Unix tells a redirected file from a pipe; elsewhere, standard input counts as a pipe.
-fn standard_input() -> io::Result<Metadata> {
+fn metadata_of_standard_input() -> io::Result<Metadata> {
     #[cfg(unix)]
-    return File::from(io::stdin().as_fd().try_clone_to_owned()?).metadata();
+    return File::from(std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned()?).metadata();
     #[cfg(not(unix))]
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,35 +1,38 @@
 //! Counts lines, words and bytes of files as `wc` does, large files on several threads; without
 //! arguments, forks and joins five threads that say hello.
 
+mod cli;
 mod count;
+mod demo;
 mod inputs;
+mod timeline;
 
+use cli::{escaped, number, print, report};
 use count::Count;
 use inputs::Counter;
 use lexopt::prelude::*;
-use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::num::NonZero;
-use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::thread;
-use threads_fork_join::ForkJoin;
 
 const HELP: &str = "\
-Counts lines, words and bytes of files, large files on several threads. Without FILE, forks and
-joins five threads that say hello.
+Counts lines, words and bytes of files, large files on several threads.
+Without FILE, forks and joins five threads that say hello.
 
-Usage: threads-fork-join [--threads N] [FILE|-]...
+Usage: threads-fork-join [--threads N] FILE|-...
+       threads-fork-join
 
-Prints what GNU wc prints in the C locale. Standard input is read only if - is given. A word is a
-run of bytes without white space. An input that cannot be read to its end is reported and not
-counted.
+Prints what GNU wc prints in the C locale: since its version 9.5, the same
+bytes. Older ones take as words only those with a printable ASCII character,
+and so count fewer in UTF-8 texts and in binary files. Here a word is a run of
+bytes without white space, as POSIX has it. Bytes are counted as they are, a
+byte-order mark too. Standard input is read only if - is given. An input that
+cannot be read to its end is reported and not counted.
 
 Options:
-      --threads N  at most this many threads per file, 1 to 512 [default: one per core]
+      --threads N  at most N threads per file, 1 to 512 [default: one per core]
   -h, --help       print this help
   -V, --version    print the version
 ";
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
         },
         Err(error) => (format!("{error}\nTry 'threads-fork-join --help'."), 2),
     };
-    report(&error);
+    report(error);
     ExitCode::from(code)
 }
 
@@ -79,46 +82,24 @@ impl Command {
         }
         // Where the number of cores is unknown, one thread is right if slow.
         let per_core = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Ok(if files.is_empty() {
-            Command::Demo
-        } else {
-            Command::Count {
+        match (files.is_empty(), threads) {
+            (true, None) => Ok(Command::Demo),
+            (true, Some(_)) => Err("--threads: no FILE to count".into()),
+            (false, threads) => Ok(Command::Count {
                 threads: threads.unwrap_or_else(per_core),
                 files,
-            }
-        })
+            }),
+        }
     }
 
-    fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+    fn run(self) -> io::Result<ExitCode> {
         match self {
             Command::Print(text) => print(text)?,
-            Command::Demo => demo()?,
-            Command::Count { threads, files } => return Ok(count_files(threads, &files)?),
+            Command::Demo => demo::demo()?,
+            Command::Count { threads, files } => return count_files(threads, &files),
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Reads the value of an option, a number within `range`.
-fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
-where
-    N: FromStr + PartialOrd + Display,
-{
-    let number = value.to_str().and_then(|text| text.parse().ok());
-    number
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            let (from, to) = range.into_inner();
-            format!("{option}: {value:?} is not a whole number from {from} to {to}")
-        })
-}
-
-/// One thread per number, in whatever order they run.
-fn demo() -> io::Result<()> {
-    let greet = |i: &usize| print(format!("Hello from thread {i}\n"));
-    let threads = ForkJoin::new(NonZero::<usize>::MAX); // never more than numbers
-    threads.try_run(&[0, 1, 2, 3, 4], |piece| piece.iter().try_for_each(greet))?;
-    print("All 5 threads have joined\n")
 }
 
 /// Prints a line for each file that can be counted, and the total if more than one is named.
@@ -133,12 +114,11 @@ fn count_files(threads: NonZero<usize>, files: &[OsString]) -> io::Result<ExitCo
                 total += count;
             }
             Err(error) => {
-                let name = if file == "-" {
-                    "standard input".into()
+                if file == "-" {
+                    report(format_args!("standard input: {error}"));
                 } else {
-                    file.to_string_lossy()
-                };
-                report(&format!("{name}: {error}"));
+                    report(format_args!("{}: {error}", escaped(file)));
+                }
                 code = ExitCode::FAILURE;
             }
         }
@@ -160,20 +140,4 @@ fn add_line(output: &mut Vec<u8>, count: Count, width: usize, name: &OsStr) {
     output.extend(format!("{lines:width$} {words:width$} {bytes:width$} ").bytes());
     output.extend(name.as_encoded_bytes());
     output.push(b'\n');
-}
-
-/// Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
-fn report(error: &str) {
-    let _ = writeln!(io::stderr(), "threads-fork-join: {error}");
-}
-
-/// Writes the whole output; a reader that has left, as `head` does, is no error.
-fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(output.as_ref());
-    match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result
-            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
-    }
 }

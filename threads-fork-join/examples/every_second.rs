@@ -1,0 +1,62 @@
+//! Do it periodically, and stop at once: wait on a stop channel for as long as the period.
+//!
+//! Use it when a thread of its own may wait; in async code there is tokio's `interval`.
+//! Ends: at once when the other end of the channel is dropped, also while it waits; if the work
+//! panics, with that panic for whoever joins.
+//! Needs: std alone.
+//!
+//! ```text
+//! 3 ticks, none too early
+//! stopped in the middle of an hour
+//! the work panicked: tick 2
+//! ```
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nothing is ever sent through the channel; that its other end is dropped is the message. So the
+/// owner cannot forget it, not even by a panic.
+enum Never {}
+
+fn every(period: Duration, stop: Receiver<Never>, mut work: impl FnMut()) {
+    let mut next = Instant::now() + period;
+    // Not `sleep`, which nothing interrupts.
+    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(next - Instant::now()) {
+        work();
+        // Not `now + period`, which drifts by what the work takes. What is late is made up for,
+        // without a pause; to skip it instead, add periods until `next` lies ahead.
+        next += period;
+    }
+}
+
+fn main() {
+    let (start, period) = (Instant::now(), Duration::from_millis(5));
+    let (stop, stopped) = mpsc::channel();
+    let (ticked, ticks) = mpsc::channel();
+    let ticker = thread::spawn(move || every(period, stopped, || _ = ticked.send(Instant::now())));
+    for (tick, number) in ticks.iter().take(3).zip(1..) {
+        assert!(tick >= start + number * period);
+    }
+    drop(stop);
+    assert!(ticker.join().is_ok());
+    println!("3 ticks, none too early");
+
+    let hour = Duration::from_secs(3600);
+    let (stop, stopped) = mpsc::channel();
+    let ticker = thread::spawn(move || every(hour, stopped, || unreachable!()));
+    drop(stop);
+    assert!(ticker.join().is_ok());
+    println!("stopped in the middle of an hour");
+
+    let (_stop, stopped) = mpsc::channel(); // alive: the panic alone ends it
+    let mut number = 0;
+    let work = move || {
+        number += 1;
+        assert!(number < 2, "tick {number}");
+    };
+    let ticker = thread::spawn(move || every(period, stopped, work));
+    let panic = ticker.join().err();
+    let text = panic.and_then(|payload| payload.downcast::<String>().ok());
+    println!("the work panicked: {}", text.unwrap_or_default());
+}
