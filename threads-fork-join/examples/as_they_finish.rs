@@ -15,12 +15,12 @@ use std::sync::mpsc;
 use std::thread;
 
 fn main() {
-    // A gate for each job, which the main thread opens, so that this finishes in the same order
-    // on every run.
-    let (open, gates): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel::<()>()).unzip();
-    let mut order = [2, 0, 1].into_iter().map(|job| open[job].send(()).is_ok());
-
     thread::scope(|scope| {
+        // A gate for each job, which this thread opens, so that they finish in the same order on
+        // every run. In the scope: if this thread panics, they close before it waits for the jobs.
+        let (open, gates): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel::<()>()).unzip();
+        let mut order = [2, 0, 1].into_iter().map(|job| open[job].send(()).is_ok());
+
         let (sender, results) = mpsc::channel();
         let fork = |(job, gate): (usize, mpsc::Receiver<()>)| {
             let sender = sender.clone();

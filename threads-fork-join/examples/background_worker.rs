@@ -16,28 +16,31 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 /// Both are there until it is dropped.
-struct Worker(Option<Sender<u32>>, Option<JoinHandle<()>>);
+struct Worker {
+    jobs: Option<Sender<u32>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Worker {
     fn start() -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let builder = thread::Builder::new().name("worker".into());
         let thread = builder.spawn(move || work(queue))?;
-        Ok(Self(Some(jobs), Some(thread)))
+        let (jobs, thread) = (Some(jobs), Some(thread));
+        Ok(Self { jobs, thread })
     }
 
-    /// Whether the worker is there to take it.
+    /// `false` if the worker is gone. `true` is queued: a panic of the worker may still lose it.
     fn send(&self, job: u32) -> bool {
-        let Self(jobs, _) = self;
-        jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok())
+        let jobs = self.jobs.as_ref();
+        jobs.is_some_and(|jobs| jobs.send(job).is_ok())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let Self(jobs, thread) = self;
-        drop(jobs.take()); // before the join: while this lives, the thread waits for more
-        match thread.take().map(JoinHandle::join) {
+        drop(self.jobs.take()); // before the join: while this lives, the thread waits for more
+        match self.thread.take().map(JoinHandle::join) {
             // While a panic unwinds, a second one would abort the process.
             Some(Err(payload)) if !thread::panicking() => resume_unwind(payload),
             _ => {}

@@ -1,6 +1,6 @@
 //! Give up on a blocking call after a while: it runs on another thread, which is left behind.
 //!
-//! Use it when the call has no limit of its own, as `TcpStream::connect_timeout` has.
+//! Use it when the call cannot be given a limit itself, as `TcpStream::connect_timeout` can.
 //! Ends: in time. A call given up goes on, with all that it holds, until it returns or the process
 //! ends: nothing stops a thread from outside. A panic of the call is not taken for lack of time.
 //! Needs: std alone.

@@ -38,7 +38,8 @@ fn main() {
     println!("{:?}", lock(&map));
 
     // Here the guard is a temporary that lives to the closing brace: a second `lock` in between
-    // would wait for ever. `while let` and `match` do the same; a `let` before it does not.
+    // would wait for ever. So in `while let` and `match`, and before edition 2024 in the `else`; not
+    // after a `let` of its own.
     if let Some(2) = lock(&map).get("a") {
         assert!(matches!(map.try_lock(), Err(TryLockError::WouldBlock)));
         println!("an `if let` keeps the map locked until its end");

@@ -2,7 +2,7 @@
 //!
 //! Use it when the parts are large and take equally long; else rayon's `par_iter_mut` is better.
 //! Ends: when all parts are done, also if one panics; then that panic goes on, and the slice keeps
-//! what was changed.
+//! what was changed. `spawn` panics if the system refuses a thread; `fork_join.rs` returns that.
 //! Needs: std alone.
 //!
 //! ```text
@@ -15,8 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 /// `threads` is at least 1.
-fn change<T: Send>(items: &mut [T], threads: usize, change: impl Fn(&mut T) + Sync) {
-    let change = &change; // shared by all threads
+fn change<T: Send>(items: &mut [T], threads: usize, work: impl Fn(&mut T) + Sync) {
+    let work = &work; // shared by all threads
     // Rounded up, so that there are no more parts than threads, and the last may be shorter. Not 0
     // for no items: a chunk size of 0 panics.
     let length = items.len().div_ceil(threads).max(1);
@@ -24,10 +24,10 @@ fn change<T: Send>(items: &mut [T], threads: usize, change: impl Fn(&mut T) + Sy
         let parts = items.chunks_mut(length);
         // Collected, so that all have begun before the first is waited for.
         let threads: Vec<_> = parts
-            .map(|part| scope.spawn(move || part.iter_mut().for_each(change)))
+            .map(|part| scope.spawn(move || part.iter_mut().for_each(work)))
             .collect();
-        // The scope waits for the rest, whatever happens here. From a panic that it met itself it
-        // would take the payload.
+        // The scope waits for the rest, whatever happens here. One that it met itself would come out
+        // with another payload.
         let joined = threads.into_iter().map(|thread| thread.join());
         joined.for_each(|part| part.unwrap_or_else(|payload| resume_unwind(payload)));
     });

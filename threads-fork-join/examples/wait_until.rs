@@ -38,6 +38,12 @@ impl Event {
 /// Held by the thread that prepares: without it, all others would wait for ever if that panicked.
 struct Preparing<'a>(&'a Event);
 
+impl Preparing<'_> {
+    fn ready(self, value: u32) {
+        self.0.lock().value = Some(value);
+    } // dropped, which notifies
+}
+
 impl Drop for Preparing<'_> {
     fn drop(&mut self) {
         // Changed under the lock: a waiter has either not looked yet, or sleeps and will hear it.
@@ -53,11 +59,12 @@ fn main() {
     ] {
         let event = Event::default();
         let values = thread::scope(|scope| {
+            // Before the threads: if the system refuses one, this says that nothing will come.
+            let preparing = Preparing(&event);
             let waiters = [0, 1].map(|_| scope.spawn(|| event.wait()));
-            let preparing = scope.spawn(|| {
-                let preparing = Preparing(&event);
+            let preparing = scope.spawn(move || {
                 assert!(!fails, "cannot prepare");
-                preparing.0.lock().value = Some(42);
+                preparing.ready(42); // takes it whole: of a field alone, the rest would stay behind
             });
             assert_eq!(preparing.join().is_err(), fails);
             waiters.map(|waiter| waiter.join().ok().flatten())

@@ -33,10 +33,13 @@ pub fn demo() -> io::Result<()> {
         .collect::<Result<_, _>>()?;
     print(format!("All {THREADS} threads have joined\n"))?;
 
-    let cores = thread::available_parallelism()
-        .map_or("an unknown number of".into(), |cores| cores.to_string());
+    let cores = match thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => "one core".into(),
+        Ok(cores) => format!("{cores} cores"),
+        Err(_) => "this machine".into(),
+    };
     let title = format!(
-        "Primes below {}, sought by {THREADS} threads at once on {cores} cores:",
+        "Primes below {}, sought by {THREADS} threads at once on {cores}:",
         THREADS * NUMBERS_PER_THREAD
     );
     // That the picture cannot be shown is no failure.

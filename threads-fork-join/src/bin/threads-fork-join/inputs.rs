@@ -4,7 +4,7 @@ use crate::cli;
 use crate::count::{Count, Piece};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::num::NonZero;
 use std::ops::Range;
 use threads_fork_join::fork_join;
@@ -47,14 +47,17 @@ impl Counter {
         Ok(piece.count)
     }
 
-    fn count_regular(&mut self, file: &File, size: u64) -> io::Result<Piece> {
+    fn count_regular(&mut self, mut file: &File, size: u64) -> io::Result<Piece> {
         let ranges = self.ranges(size);
         if ranges.len() > 1 {
             let pieces = fork_join(&ranges, |range| count_range(file, range, size));
             if let Ok(pieces) = pieces {
                 let append = |text: Piece, piece: io::Result<Piece>| Ok(text.merge(piece?));
                 return pieces.into_iter().try_fold(Piece::default(), append);
-            } // else the system refused a thread, and this one does it all
+            }
+            // The system refused a thread, and this one does it all. From the start: on Windows,
+            // those that did begin have moved the cursor.
+            file.rewind()?;
         }
         let piece = count(file, &mut self.buffer)?;
         if piece.count.bytes < size {
