@@ -24,12 +24,12 @@ Without FILE, forks and joins five threads that say hello.
 Usage: threads-fork-join [--threads N] FILE|-...
        threads-fork-join
 
-Prints what GNU wc prints in the C locale: since its version 9.5, the same
-bytes. Older ones take as words only those with a printable ASCII character,
-and so count fewer in UTF-8 texts and in binary files. Here a word is a run of
-bytes without white space, as POSIX has it. Bytes are counted as they are, a
-byte-order mark too. Standard input is read only if - is given. An input that
-cannot be read to its end is reported and not counted.
+Prints what GNU wc prints in the C locale, byte for byte on ASCII texts. Other
+bytes, as in UTF-8 texts and binary files, are parts of words, as POSIX has it
+and as in GNU wc since 9.5 with POSIXLY_CORRECT set. Without that, it also ends
+a word at byte A0, a no-break space in Latin-1; before 9.5, it counts as words
+only those with a printable ASCII character. Standard input is read only if -
+is given. An input that cannot be read to its end is reported and not counted.
 
 Options:
       --threads N  at most N threads per file, 1 to 512 [default: one per core]
