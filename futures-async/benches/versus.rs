@@ -13,6 +13,7 @@ use std::num::NonZero;
 use std::thread;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, yield_now};
+use tokio_util::task::AbortOnDropHandle;
 
 const COUNTS: [u64; 4] = [1, 100, 1_000, 10_000];
 
@@ -83,17 +84,60 @@ fn d_join_set(bencher: Bencher, count: u64) {
     });
 }
 
+/// What is enough for a limit alone.
 #[divan::bench(args = COUNTS)]
-fn e_tasks(bencher: Bencher, count: u64) {
+fn e_spawned_and_buffer_unordered(bencher: Bencher, count: u64) {
+    time(bencher, count, |count| {
+        let spawn = |n| AbortOnDropHandle::new(tokio::spawn(wait(n)));
+        let tasks = stream::iter((1..=count).map(spawn)).buffer_unordered(LIMIT.get());
+        sum(tasks.map(|result| result.map_or(0, value)))
+    });
+}
+
+#[divan::bench(args = COUNTS)]
+fn f_tasks(bencher: Bencher, count: u64) {
     time(bencher, count, |count| {
         let futures = stream::iter((1..=count).map(wait));
-        sum(Tasks::new(LIMIT, futures).map(|(_, result)| value(result)))
+        sum(Tasks::new(LIMIT, futures).map(value))
+    });
+}
+
+#[divan::bench(args = COUNTS)]
+fn g_tasks_in_order(bencher: Bencher, count: u64) {
+    time(bencher, count, |count| {
+        let futures = stream::iter((1..=count).map(wait));
+        sum(Tasks::new(LIMIT, futures).in_order().map(value))
+    });
+}
+
+/// The same consumer on a runtime of two threads, run by `block_on`, and as a task.
+#[divan::bench(args = COUNTS)]
+fn h_tasks_two_threads_block_on(bencher: Bencher, count: u64) {
+    let Ok(runtime) = Builder::new_multi_thread().worker_threads(2).build() else {
+        return;
+    };
+    bencher.bench_local(|| {
+        let futures = stream::iter((1..=count).map(wait));
+        let all = sum(Tasks::new(LIMIT, futures).map(value));
+        assert_eq!(runtime.block_on(all), count * (count + 1) / 2);
+    });
+}
+
+#[divan::bench(args = COUNTS)]
+fn i_tasks_two_threads_spawned(bencher: Bencher, count: u64) {
+    let Ok(runtime) = Builder::new_multi_thread().worker_threads(2).build() else {
+        return;
+    };
+    bencher.bench_local(|| {
+        let futures = stream::iter((1..=count).map(wait));
+        let all = runtime.spawn(sum(Tasks::new(LIMIT, futures).map(value)));
+        assert_eq!(runtime.block_on(all).unwrap_or(0), count * (count + 1) / 2);
     });
 }
 
 /// Up to 1,000, for not every system allows 10,000.
 #[divan::bench(args = &COUNTS[..3])]
-fn f_threads(bencher: Bencher, count: u64) {
+fn j_threads(bencher: Bencher, count: u64) {
     bencher.bench_local(|| {
         let wait = |n| {
             thread::spawn(move || {
