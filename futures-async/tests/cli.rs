@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Instant;
 use tokio::net::TcpSocket;
@@ -70,12 +71,16 @@ fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
 /// Nobody listens on port 1, which only the system's administrator could.
 const CLOSED: &str = "127.0.0.1:1";
 
-/// Listens on a free port and accepts, as long as the tests run.
+/// Listens on a free port and accepts, as long as the tests run; one for all of them, because there
+/// may be few descriptors.
 fn open_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || listener.incoming().for_each(drop));
-    port
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || listener.incoming().for_each(drop));
+        port
+    })
 }
 
 fn open_endpoint() -> String {
@@ -349,7 +354,7 @@ fn the_last_line_needs_no_end_however_long_it_is() {
 #[test]
 fn many_lines_are_probed_each_once() {
     let input = format!("{}\n", open_endpoint()).repeat(5000);
-    let (code, lines, stderr) = shapes(&["-", "--limit", "50"], input.as_bytes());
+    let (code, lines, stderr) = shapes(&["-", "--limit", "20"], input.as_bytes());
     assert_eq!((code, lines.len()), (Some(0), 5000));
     assert_eq!(stderr, "futures-async: 5000 of 5000 open\n");
 }
@@ -546,7 +551,7 @@ fn with_few_descriptors_every_endpoint_is_still_probed() {
 #[test]
 #[cfg(unix)]
 fn the_limit_of_descriptors_is_raised() {
-    let (code, _, stderr) = outcome(shell("ulimit -Sn 20; $PROGRAM --limit 30 $OPEN"));
+    let (code, _, stderr) = outcome(shell("ulimit -Sn 20; $PROGRAM --limit 10 $OPEN"));
     assert_eq!(
         (code, stderr.as_str()),
         (Some(0), "futures-async: 1 of 1 open\n")
