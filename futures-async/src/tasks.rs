@@ -62,7 +62,7 @@ use std::future::Future;
 use std::mem;
 use std::num::NonZero;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet, coop};
 use tokio::time::sleep;
@@ -359,13 +359,12 @@ where
     fn poll_next(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Self::Item>> {
         let tasks = self.get_mut();
         loop {
-            if let Some(next) = &mut tasks.next {
-                if let Some(result) = tasks.early.remove(next) {
-                    *next += 1;
-                    return Poll::Ready(Some(result));
-                }
+            let next = tasks.next;
+            if let Some(result) = next.and_then(|next| tasks.early.remove(&next)) {
+                tasks.next = next.map(|next| next + 1);
+                return Poll::Ready(Some(result));
             }
-            match std::task::ready!(tasks.poll_finished(context)) {
+            match ready!(tasks.poll_finished(context)) {
                 Some((position, result)) if tasks.next.is_some() => {
                     tasks.early.insert(position, result);
                 }

@@ -9,7 +9,6 @@ use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
 use futures_async::{Cause, TaskError, Tasks};
 use std::error::Error;
-use std::fmt::Write as _;
 use std::future::pending;
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -81,24 +80,13 @@ impl Job {
             while let Some(batch) = results.next().await {
                 let mut text = String::new();
                 for result in batch {
-                    // Writing to a `String` cannot fail.
-                    let _ = match result.map_err(|TaskError { cause, .. }| cause) {
-                        Ok(_) if self.quiet => Ok(()),
-                        Ok((endpoint, latency)) => {
-                            let milliseconds = latency.as_secs_f64() * 1000.0;
-                            writeln!(text, "{endpoint} open {milliseconds:.1} ms")
-                        }
-                        Err(Cause::Failed(Failure::NotOpen(endpoint, reason))) => {
-                            writeln!(text, "{endpoint} {reason}")
-                        }
-                        Err(Cause::Failed(Failure::Malformed(message))) => {
+                    match shown(result, self.quiet) {
+                        Ok(line) => text += &line,
+                        Err(message) => {
                             malformed += 1;
                             report(message);
-                            Ok(())
                         }
-                        // The panic hook has told; nothing is known.
-                        Err(Cause::Panicked(_) | Cause::Cancelled) => Ok(()),
-                    };
+                    }
                 }
                 if !text.is_empty() && lines.send(text).await.is_err() {
                     break; // the writer has failed
@@ -116,7 +104,9 @@ impl Job {
         let is_written = match written {
             Ok(()) => true,
             // Whoever reads has left, as `head` does. That is no reason to say that all is open.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(1),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(signal.now_or_never().unwrap_or(1));
+            }
             Err(error) => {
                 report(error);
                 false
@@ -138,7 +128,7 @@ impl Job {
             let mut summary = format!("{} of {endpoints} open", counts.done);
             for (number, what) in [(counts.cancelled, "cancelled"), (malformed, "malformed")] {
                 if number > 0 {
-                    let _ = write!(summary, ", {number} {what}");
+                    summary += &format!(", {number} {what}");
                 }
             }
             report(summary);
@@ -147,11 +137,33 @@ impl Job {
     }
 }
 
-async fn probe(prober: Arc<Prober>, line: Line) -> Result<(Endpoint, Duration), Failure> {
+type Probed = Result<(Endpoint, Duration), Failure>;
+
+async fn probe(prober: Arc<Prober>, line: Line) -> Probed {
     let endpoint = line.map_err(Failure::Malformed)?;
     match prober.probe(&endpoint).await {
         Ok(latency) => Ok((endpoint, latency)),
         Err(reason) => Err(Failure::NotOpen(endpoint, reason)),
+    }
+}
+
+/// The line for a result, empty if there is none; or the message about a malformed line.
+fn shown(
+    result: Result<(Endpoint, Duration), TaskError<Failure>>,
+    quiet: bool,
+) -> Result<String, String> {
+    match result.map_err(|error| error.cause) {
+        Ok(_) if quiet => Ok(String::new()),
+        Ok((endpoint, latency)) => {
+            let milliseconds = latency.as_secs_f64() * 1000.0;
+            Ok(format!("{endpoint} open {milliseconds:.1} ms\n"))
+        }
+        Err(Cause::Failed(Failure::NotOpen(endpoint, reason))) => {
+            Ok(format!("{endpoint} {reason}\n"))
+        }
+        Err(Cause::Failed(Failure::Malformed(message))) => Err(message),
+        // The panic hook has told; of what was cancelled nothing is known.
+        Err(Cause::Panicked(_) | Cause::Cancelled) => Ok(String::new()),
     }
 }
 

@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod descriptors;
 mod endpoints;
+mod execute;
 mod job;
 mod probe;
 mod signals;
@@ -12,14 +13,14 @@ mod timeline;
 
 use cli::{escaped, number, print, report};
 use endpoints::{Argument, Endpoint};
+use execute::execute;
 use job::Job;
 use lexopt::prelude::*;
 use std::env;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::num::NonZero;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Builder;
 
@@ -158,26 +159,6 @@ impl Command {
             }
             (code, _) => Ok(code.into()),
         }
-    }
-}
-
-/// Runs a command in place of this process, which so keeps its id and gets its signals; returns only
-/// if that fails. Elsewhere, runs it and returns its exit code.
-fn execute(program: &OsStr, arguments: &[OsString]) -> ExitCode {
-    let mut command = process::Command::new(program);
-    command.args(arguments);
-    #[cfg(unix)]
-    let error = std::os::unix::process::CommandExt::exec(&mut command);
-    #[cfg(not(unix))]
-    let error = match command.status() {
-        Ok(status) => return status.code().map_or(1, |code| code as u8).into(),
-        Err(error) => error,
-    };
-    report(format_args!("{}: {error}", escaped(program)));
-    // As shells have it.
-    match error.kind() {
-        io::ErrorKind::NotFound => 127.into(),
-        _ => 126.into(),
     }
 }
 
