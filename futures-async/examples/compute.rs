@@ -19,7 +19,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::{spawn_blocking, yield_now};
 
-/// For seconds or more: those threads of `spawn_blocking` are needed for short work.
+/// For what takes seconds, or for ever: the threads of `spawn_blocking` are for short work.
 fn on_a_thread<T: Send + 'static>(
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> std::io::Result<oneshot::Receiver<T>> {

@@ -2,8 +2,7 @@
 //!
 //! # When to use it
 //!
-//! To ask several for the same, such as the addresses of a name, or replicas, and take the first
-//! answer that is none of the errors.
+//! To ask several for the same, such as the addresses of a name, or replicas.
 //!
 //! # When not to use it
 //!

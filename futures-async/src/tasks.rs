@@ -183,9 +183,12 @@ where
     }
 
     /// Makes results come in order of the input. One that is slow holds back those behind it
-    /// (head-of-line blocking), and as they count, new ones too.
+    /// (head-of-line blocking), and as they count, new ones too. Changes nothing once a future has
+    /// started.
     pub fn in_order(mut self) -> Self {
-        self.next = Some(self.next.unwrap_or_default());
+        if self.counts.started == 0 {
+            self.next = Some(0);
+        }
         self
     }
 
@@ -225,6 +228,7 @@ where
     }
 
     /// Returns the counts so far.
+    #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -539,6 +543,16 @@ mod tests {
             let tasks = Tasks::new(limit(3), waits(&[30, 10, 20, 50])).in_order();
             let times: Vec<_> = tasks.map(|_| start.elapsed()).collect().await;
             assert_eq!(times, [30, 30, 30, 80].map(ms));
+        });
+    }
+
+    #[test]
+    fn once_a_future_has_started_the_order_stays() {
+        in_paused_time(|| async {
+            let mut tasks = Tasks::new(limit(2), waits(&[20, 10, 5]));
+            assert_eq!(tasks.next().await.unwrap().unwrap(), 10);
+            let results: Vec<_> = tasks.in_order().collect().await;
+            assert_eq!(Vec::from_iter(results.into_iter().flatten()), [5, 20]);
         });
     }
 

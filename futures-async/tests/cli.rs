@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::Instant;
+
 use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
 
@@ -397,7 +397,7 @@ fn waiting_ends_when_all_are_open() {
 #[cfg(unix)] // Windows takes two seconds to refuse a connection
 fn waiting_lasts_for_the_time_and_ends_with_it() {
     for (wait, least) in [("0", 0.0), ("0.1", 0.1)] {
-        let start = Instant::now();
+        let start = std::time::Instant::now();
         let (code, stdout, _) = outcome(run(&["--wait", wait, CLOSED], b""));
         assert!(start.elapsed().as_secs_f64() >= least);
         assert_eq!(
@@ -415,14 +415,15 @@ fn once_the_time_is_over_nothing_is_begun() {
     let endpoint = listener.local_addr().unwrap();
     let accepted = thread::spawn(move || {
         // Probes send nothing; the last connection is ours.
-        let is_probe = |connection: &TcpStream| !matches!((&*connection).read(&mut [0]), Ok(1));
+        let is_probe =
+            |connection: &std::net::TcpStream| !matches!((&*connection).read(&mut [0]), Ok(1));
         listener.incoming().flatten().take_while(is_probe).count()
     });
     // Too many for the time, and none is ever tried again.
     let list = format!("{endpoint}\n").repeat(100_000);
     let args = ["--wait", "0.2", "--limit", "1", "-"];
     let (code, stdout, stderr) = outcome(run(&args, list.as_bytes()));
-    TcpStream::connect(endpoint)
+    std::net::TcpStream::connect(endpoint)
         .unwrap()
         .write_all(b"!")
         .unwrap();
