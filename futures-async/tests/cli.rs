@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -415,8 +415,9 @@ fn once_the_time_is_over_nothing_is_begun() {
     let endpoint = listener.local_addr().unwrap();
     let accepted = thread::spawn(move || {
         // Probes send nothing; the last connection is ours.
-        let is_probe =
-            |connection: &std::net::TcpStream| !matches!((&*connection).read(&mut [0]), Ok(1));
+        let is_probe = |connection: &std::net::TcpStream| {
+            !matches!(std::io::Read::read(&mut &*connection, &mut [0]), Ok(1))
+        };
         listener.incoming().flatten().take_while(is_probe).count()
     });
     // Too many for the time, and none is ever tried again.
@@ -454,10 +455,22 @@ fn signals(child: &Child, signals: &[&str]) {
     assert!(shell.unwrap().success());
 }
 
+/// Whether whoever runs the tests has Ctrl-C ignored, as a shell does in the background: then so does
+/// the program.
+#[cfg(unix)]
+fn is_interrupt_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|bits| u64::from_str_radix(bits.trim(), 16).unwrap() & 2 != 0)
+}
+
 #[test]
 #[cfg(unix)]
 fn a_signal_stops_gracefully() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        if signal == "INT" && is_interrupt_ignored() {
+            continue;
+        }
         let open = open_endpoint();
         // Standard input stays open, too.
         let (child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
@@ -476,6 +489,9 @@ fn a_signal_stops_gracefully() {
 #[test]
 #[cfg(unix)]
 fn a_second_signal_ends_it_at_once() {
+    if is_interrupt_ignored() {
+        return; // there is no second one
+    }
     let open = open_endpoint();
     let (mut child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
     assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
@@ -513,8 +529,8 @@ fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
             .unwrap()
             .ends_with("db has no port: write HOST:PORT")
     );
-    signals(&child, &["INT"]);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    signals(&child, &["TERM"]);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]
@@ -524,8 +540,11 @@ fn a_connection_is_closed_with_a_reset() {
     let endpoint = listener.local_addr().unwrap().to_string();
     assert_eq!(run(&[&endpoint], b"").status.code(), Some(0));
     let (mut connection, _) = listener.accept().unwrap();
-    let read = connection.read(&mut [0]);
-    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let read = std::io::Read::read(&mut connection, &mut [0]);
+    assert_eq!(
+        read.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionReset
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod endpoints;
 mod execute;
 mod job;
 mod probe;
+mod resolver;
 mod signals;
 mod timeline;
 

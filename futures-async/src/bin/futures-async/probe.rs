@@ -2,16 +2,15 @@
 
 use crate::descriptors;
 use crate::endpoints::Endpoint;
-use futures::channel::oneshot;
+use crate::resolver::Resolver;
 use futures_async::{Retry, first_ok};
 use std::fmt;
 use std::future::pending;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -51,7 +50,7 @@ impl fmt::Display for NotOpen {
             NotOpen::TimedOut => f.write_str("timed out"),
             NotOpen::NotTried => f.write_str("not tried"),
             NotOpen::Unresolved => f.write_str("unresolved name"),
-            NotOpen::NoThread(error) => write!(f, "no thread that looks the name up: {error}"),
+            NotOpen::NoThread(error) => write!(f, "no thread that looks it up: {error}"),
             NotOpen::Other(error) => write!(f, "{error}"),
         }
     }
@@ -75,6 +74,7 @@ pub struct Prober {
     /// One permit for each socket.
     sockets: Arc<Semaphore>,
     look_ups: Arc<Semaphore>,
+    resolver: Resolver,
 }
 
 impl Prober {
@@ -90,6 +90,7 @@ impl Prober {
             deadline,
             sockets: Arc::new(Semaphore::new(sockets)),
             look_ups: Arc::new(Semaphore::new(look_ups)),
+            resolver: Resolver::default(),
         }
     }
 
@@ -138,18 +139,11 @@ impl Prober {
         is_tried: &AtomicBool,
     ) -> Result<Vec<SocketAddr>, NotOpen> {
         let permit = self.turn(&self.look_ups, is_tried).await;
-        let (sender, found) = oneshot::channel();
         let (host, port) = endpoint.host_and_port();
-        let host = host.to_owned();
-        let look_up = move || {
-            let addresses = (host.as_str(), port).to_socket_addrs();
-            drop(permit); // not before: even if nobody waits any more, it takes descriptors
-            let _ = sender.send(addresses);
-        };
-        let thread = thread::Builder::new().name("look-up".into());
-        thread.spawn(look_up).map_err(NotOpen::NoThread)?;
+        let found = self.resolver.look_up(host, port, permit);
+        let found = found.map_err(NotOpen::NoThread)?;
         match timeout(self.timeout, found).await {
-            Ok(Ok(Ok(addresses))) => Ok(addresses.collect()),
+            Ok(Ok(Ok(addresses))) => Ok(addresses),
             Ok(_) => Err(NotOpen::Unresolved),
             Err(_) => Err(NotOpen::TimedOut),
         }
@@ -288,7 +282,7 @@ mod tests {
             );
             // Comes back all the same, in the time of the thread, which cannot be paused.
             let is_back = |_| {
-                thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(Duration::from_millis(10));
                 prober.look_ups.available_permits() == 1
             };
             assert!((0..2000).any(is_back));
