@@ -543,6 +543,12 @@ mod tests {
             let tasks = Tasks::new(limit(3), waits(&[30, 10, 20, 50])).in_order();
             let times: Vec<_> = tasks.map(|_| start.elapsed()).collect().await;
             assert_eq!(times, [30, 30, 30, 80].map(ms));
+
+            let mut tasks = Tasks::new(limit(9), waits(&[30, 10])).in_order();
+            assert_eq!(tasks.next().await.unwrap().unwrap(), 30);
+            assert!(!tasks.is_terminated(), "there is one, whose turn has come");
+            assert_eq!(tasks.next().await.unwrap().unwrap(), 10);
+            assert!(tasks.is_terminated());
         });
     }
 
