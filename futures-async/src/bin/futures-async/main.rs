@@ -55,7 +55,7 @@ for wrong usage; 126 or 127 if COMMAND cannot be executed, else with its code;
 
 const VERSION: &str = concat!("futures-async ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Four times as many bring nothing more, not even with 100 ms to each answer.
+/// Below 1,024, the number of descriptors that a process usually gets unless it asks for more.
 const DEFAULT_LIMIT: NonZero<usize> = NonZero::new(1000).unwrap();
 
 /// About as many descriptors as Linux grants a process by default at most.
