@@ -73,7 +73,7 @@ fn shade(busy: &[(Duration, Duration)], end: Duration, column: usize, columns: u
         0.875.. => '█',
         0.625.. => '▓',
         0.375.. => '▒',
-        share if share > 0.0 => '░',
+        share if share > 1e-9 => '░', // not what rounding leaves at an edge
         _ => ' ',
     }
 }
