@@ -1,15 +1,14 @@
-//! `cargo bench -p channels-pipeline`: the pipeline against its sequential twin, and crossbeam's
-//! channel against that of the standard library.
+//! `cargo bench -p channels-pipeline`: the pipeline against a plain loop, pariter and rayon, and
+//! crossbeam's channel against that of the standard library.
 //!
 //! Every answer is checked while it is timed. Each run passes 10,000 items: 1 ms is 100 ns per
 //! item.
 
-use channels_pipeline::{Pipeline, Report};
+use channels_pipeline::PipelineExt;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use std::convert::Infallible;
+use rayon::iter::{ParallelBridge, ParallelIterator};
 use std::num::NonZero;
-use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
@@ -27,8 +26,11 @@ mod rounds_per_item {
 
     const ROUNDS: [u64; 6] = [1, 100, 300, 1_000, 3_000, 10_000];
 
+    /// As many for all of them.
+    const WORKERS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
+
     fn work(item: u64, rounds: u64) -> u64 {
-        let mut state = item + 1;
+        let mut state = black_box(item) + 1;
         for _ in 0..rounds {
             state ^= state << 13;
             state ^= state >> 7;
@@ -38,65 +40,62 @@ mod rounds_per_item {
     }
 
     /// Times a run that adds up what its items give.
-    fn time(bencher: Bencher, rounds: u64, run: impl Fn(&mut u64)) {
+    fn time(bencher: Bencher, rounds: u64, run: impl Fn() -> u64) {
         let expected = (0..ITEMS).fold(0_u64, |sum, item| sum.wrapping_add(work(item, rounds)));
-        bencher.counter(ItemsCount::new(ITEMS)).bench_local(|| {
-            let mut sum = 0;
-            run(&mut sum);
-            assert_eq!(sum, expected);
-        });
+        let bencher = bencher.counter(ItemsCount::new(ITEMS));
+        bencher.bench_local(|| assert_eq!(run(), expected));
     }
 
-    /// Two workers, with room for 64 items besides.
-    fn time_pipeline<F>(bencher: Bencher, rounds: u64, run: F)
-    where
-        F: Fn(&Pipeline, &(dyn Fn(u64) -> Item + Sync), &mut dyn FnMut(u64) -> Flow) -> Outcome,
-    {
-        let pipeline = Pipeline::new(NonZero::new(2).unwrap_or(NonZero::<usize>::MIN), 64);
-        time(bencher, rounds, |sum| {
-            let stage = |item| Ok(work(black_box(item), rounds));
-            let mut sink = |result| {
-                *sum = sum.wrapping_add(result);
-                Flow::Continue(())
-            };
-            assert!(run(&pipeline, &stage, &mut sink).is_ok());
-        });
+    fn sum(results: impl Iterator<Item = u64>) -> u64 {
+        results.fold(0, u64::wrapping_add)
     }
-
-    type Item = Result<u64, Infallible>;
-    type Flow = ControlFlow<()>;
-    type Outcome = Result<Report, Infallible>;
 
     #[divan::bench(args = ROUNDS)]
     fn plain_loop(bencher: Bencher, rounds: u64) {
-        time(bencher, rounds, |sum| {
-            for item in 0..ITEMS {
-                *sum = sum.wrapping_add(work(black_box(item), rounds));
-            }
+        time(bencher, rounds, || {
+            sum((0..ITEMS).map(|item| work(item, rounds)))
         });
     }
 
     #[divan::bench(args = ROUNDS)]
-    fn run_sequential(bencher: Bencher, rounds: u64) {
-        time_pipeline(bencher, rounds, |pipeline, stage, sink| {
-            pipeline.run_sequential((0..ITEMS).map(Ok), stage, sink)
+    fn parallel_map(bencher: Bencher, rounds: u64) {
+        time(bencher, rounds, || {
+            thread::scope(|scope| {
+                let mapping = || |item| work(item, rounds);
+                let results = (0..ITEMS).parallel_map(scope, WORKERS, 64, mapping);
+                results.map_or(0, sum)
+            })
         });
     }
 
     #[divan::bench(args = ROUNDS)]
-    fn run_ordered(bencher: Bencher, rounds: u64) {
-        time_pipeline(bencher, rounds, |pipeline, stage, sink| {
-            pipeline.run((0..ITEMS).map(Ok), stage, sink)
+    fn parallel_map_unordered(bencher: Bencher, rounds: u64) {
+        time(bencher, rounds, || {
+            thread::scope(|scope| {
+                let mapping = || |item| work(item, rounds);
+                let results = (0..ITEMS).parallel_map_unordered(scope, WORKERS, 64, mapping);
+                results.map_or(0, sum)
+            })
         });
     }
 
     #[divan::bench(args = ROUNDS)]
-    fn run_unordered(bencher: Bencher, rounds: u64) {
-        time_pipeline(bencher, rounds, |pipeline, stage, sink| {
-            pipeline
-                .clone()
-                .unordered()
-                .run((0..ITEMS).map(Ok), stage, sink)
+    fn pariter(bencher: Bencher, rounds: u64) {
+        time(bencher, rounds, || {
+            let results = pariter::ParallelMapBuilder::new(0..ITEMS).threads(WORKERS.get());
+            sum(results.buffer_size(64).with(move |item| work(item, rounds)))
+        });
+    }
+
+    #[divan::bench(args = ROUNDS)]
+    fn rayon_par_bridge(bencher: Bencher, rounds: u64) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS.get());
+        let Ok(pool) = pool.build() else { return };
+        time(bencher, rounds, || {
+            pool.install(|| {
+                let results = (0..ITEMS).par_bridge().map(|item| work(item, rounds));
+                results.reduce(|| 0, u64::wrapping_add)
+            })
         });
     }
 }

@@ -69,30 +69,42 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
     name.into()
 }
 
-const DEMO: &str = "    108 the
-     96 and
-     32 god
-     20 of
-     17 was
-     15 it
-     14 in
-     14 let
-     14 that
-     12 every
+const DEMO: &str = " 108000 the
+  96000 and
+  32000 god
+  20000 of
+  17000 was
+  15000 it
+  14000 in
+  14000 let
+  14000 that
+  12000 every
 ";
 
 #[test]
-fn without_files_the_text_is_counted_and_the_stages_are_shown() {
-    for args in [&[][..], &["--workers", "1", "--capacity", "0"]] {
+fn without_files_the_text_is_counted_and_a_picture_drawn() {
+    for (args, workers) in [
+        (&["--workers", "2"][..], 2),
+        (&["--workers", "1", "--capacity", "0"], 1),
+        (&["--workers", "9"], 5),
+    ] {
         let (code, stdout, stderr) = outcome(run(args, b""));
         assert_eq!((code, stdout.as_str()), (Some(0), DEMO));
-        let items = |name| {
-            let line = stderr.lines().find(|line| line.starts_with(name));
-            line.unwrap().split_whitespace().nth(1).unwrap().to_string()
-        };
-        assert_eq!(
-            ["stage", "source", "workers", "sink"].map(items),
-            ["items", "9", "9", "9"],
+        let names: Vec<_> = stderr
+            .lines()
+            .filter_map(|line| line.split_once(" |"))
+            .collect();
+        let names: Vec<_> = names.iter().map(|(name, _)| name.trim_end()).collect();
+        let mut expected = vec!["source".to_string()];
+        // One that had nothing to do at the end of the list is not there.
+        let worked = names.len() - 2;
+        assert!((1..=workers).contains(&worked), "{stderr}");
+        expected.extend((1..=worked).map(|worker| format!("worker {worker}")));
+        expected.push("sink".into());
+        assert_eq!(names, expected, "{stderr}");
+        assert!(stderr.lines().count() <= 8, "{stderr}");
+        assert!(
+            stderr.lines().all(|line| line.chars().count() <= 79),
             "{stderr}"
         );
     }
@@ -246,9 +258,14 @@ fn help_and_version_are_printed() {
     for args in [["--help"], ["-h"]] {
         let (code, stdout, stderr) = outcome(run(&args, b""));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
-        let usage =
-            "Usage: channels-pipeline [--workers N] [--capacity N] [--top K | --all] [FILE|-]...";
-        assert!(stdout.contains(usage), "{stdout}");
+        assert!(
+            stdout.contains("Usage: channels-pipeline [OPTION]... [FILE]..."),
+            "{stdout}"
+        );
+        assert!(
+            stdout.lines().all(|line| line.chars().count() <= 79),
+            "{stdout}"
+        );
     }
     let version = concat!("channels-pipeline ", env!("CARGO_PKG_VERSION"), "\n");
     assert_prints(&["--version"], b"", version);
@@ -327,65 +344,64 @@ fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
     }
 }
 
-/// Where it is compiled and run.
 #[test]
-#[cfg(unix)] // elsewhere, lines may end otherwise
-fn the_example_of_the_readme_stands_in_the_docs_of_the_library() {
-    let docs = include_str!("../src/lib.rs").replace("///\n", "\n");
-    let docs = docs.replace("/// ", "");
-    let readme = include_str!("../README.md");
-    let example = readme.split("```rust\n").nth(1).unwrap();
-    let example = example.split("```").next().unwrap();
-    assert!(docs.contains(example), "{example}");
+fn a_name_that_deceives_is_shown_escaped() {
+    let (code, _, stderr) = outcome(run(&["no\nsuch"], b""));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.starts_with("channels-pipeline: \"no\\nsuch\": "),
+        "{stderr}"
+    );
 }
 
-/// Runs each `$ command` of the README's `console` blocks, in order, in an empty folder, and
-/// compares what it prints with the lines that follow; times differ from run to run.
 #[test]
-#[cfg(unix)]
-fn the_readme_shows_what_its_commands_print() {
-    // `cargo run ... -- ARGS` stands for the program that this test was built with.
-    const CARGO: &str = r#"cargo() {
-        while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
-        [ $# -eq 0 ] || shift
-        "$PROGRAM" "$@"
-    }"#;
-    let folder = folder().join("readme");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
-    let readme = include_str!("../README.md");
-    let mut commands = 0;
-    for block in readme.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        for example in block.split("$ ").skip(1) {
-            let (command, expected) = example.split_once('\n').unwrap();
-            let shell = Command::new("sh")
-                .args(["-c", &format!("{CARGO}\n{command} 2>&1")])
-                .env("PROGRAM", env!("CARGO_BIN_EXE_channels-pipeline"))
-                .current_dir(&folder)
-                .output()
-                .unwrap();
-            let printed = String::from_utf8(shell.stdout).unwrap();
-            assert_eq!(
-                without_times(&printed),
-                without_times(expected),
-                "$ {command}"
-            );
-            commands += 1;
-        }
+#[cfg(target_os = "linux")]
+fn a_refused_thread_is_a_message() {
+    let one = file("refused", "a b c");
+    for args in [&[][..], &[one.as_str()]] {
+        let mut command = channels_pipeline(args);
+        // A stack for which no address space has room.
+        command.env("RUST_MIN_STACK", (usize::MAX / 4).to_string());
+        let (code, stdout, stderr) = outcome(command.output().unwrap());
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        let message = "channels-pipeline: cannot start a thread: ";
+        assert!(
+            stderr.starts_with(message) && stderr.lines().count() == 1,
+            "{stderr}"
+        );
     }
-    assert!(commands > 0, "found no command in the README");
 }
 
-/// Replaces the times of the stages, which end in `s` after a digit and a unit.
-#[cfg(unix)]
-fn without_times(text: &str) -> String {
-    let is_time =
-        |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with('s');
-    let line = |line: &str| {
-        let words = line.split_whitespace();
-        let words = words.map(|word| if is_time(word) { "TIME" } else { word });
-        words.collect::<Vec<_>>().join(" ") + "\n"
-    };
-    text.lines().map(line).collect()
+/// As the README adds up what several machines have counted.
+#[test]
+#[cfg(target_os = "linux")]
+fn counts_of_parts_added_up_are_the_counts_of_the_whole() {
+    let text = random_text();
+    let whole = run(&["--all", "-"], &text).stdout;
+    let mut parts = Vec::new();
+    for (number, part) in text.chunk_by(|&byte, _| byte != b'\n').enumerate() {
+        if number % 10_000 == 0 {
+            parts.push(Vec::new());
+        }
+        parts.last_mut().unwrap().extend_from_slice(part);
+    }
+    assert!(parts.len() > 3);
+    let counts = parts
+        .iter()
+        .map(|part| run(&["--workers", "1", "--all", "-"], part).stdout);
+    file("parts", counts.collect::<Vec<_>>().concat());
+    let readme = include_str!("../README.md");
+    let add = readme.lines().find(|line| line.contains("awk")).unwrap();
+    let (add, sort) = (add.trim().trim_end_matches(" |"), "sort -k1,1nr -k2");
+    let shell = Command::new("sh")
+        .args(["-c", &format!("<parts {} | {sort}", add)])
+        .env("LC_ALL", "C")
+        .current_dir(folder())
+        .output()
+        .unwrap();
+    assert!(
+        shell.stdout == whole,
+        "{:?}",
+        String::from_utf8_lossy(&shell.stderr)
+    );
 }

@@ -1,32 +1,46 @@
 //! Counts words in blocks of text.
 
+use crate::ranking::SHORT;
+use crate::vocabulary::Vocabulary;
 use foldhash::fast::RandomState;
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// The length of text that is looked at at once. Must be that of `u128`.
-const STEP: usize = 16;
+const STEP: usize = SHORT + 1;
 
 /// Each byte is 1.
 const ONES: u128 = u128::MAX / 255;
+
+/// The words that a worker counts by itself. More than an ordinary text has, and they stay in the
+/// core's cache: two MB of table.
+const OWN_WORDS: usize = 56 * 1024;
 
 /// ASCII white space as C's `isspace` has it, with the vertical tab that Rust's leaves out.
 pub fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// How often each word occurs.
+/// What one worker counts, before it adds it to the vocabulary of all: when there is much, and when
+/// it is dropped.
 ///
 /// A word of up to 15 bytes, as nearly all are, is kept as one integer, first byte lowest and its
 /// length in the highest: it is cut out, hashed and compared in a few instructions, without a loop
 /// over its bytes.
-#[derive(Default)]
-pub struct Counts {
+pub struct Counts<'a> {
+    vocabulary: &'a Vocabulary,
     short: HashMap<u128, u64, RandomState>,
     long: HashMap<Box<[u8]>, u64, RandomState>,
 }
 
-impl Counts {
+impl<'a> Counts<'a> {
+    pub fn new(vocabulary: &'a Vocabulary) -> Self {
+        Self {
+            vocabulary,
+            short: HashMap::default(),
+            long: HashMap::default(),
+        }
+    }
+
     /// Counts the words of `text`, in lower case; leaves it in lower case, with spaces for white
     /// space.
     pub fn add(&mut self, text: &mut Vec<u8>) {
@@ -55,6 +69,9 @@ impl Counts {
             rest = &rest[used + 1..]; // with its space
         }
         text.truncate(length);
+        if self.short.len() + self.long.len() > OWN_WORDS {
+            self.hand_over();
+        }
     }
 
     /// Counts the word at the start of `text`; returns its length.
@@ -71,50 +88,16 @@ impl Counts {
         length
     }
 
-    /// Adds the counts of `other`.
-    pub fn merge(mut self, other: Self) -> Self {
-        for (word, count) in other.short {
-            *self.short.entry(word).or_insert(0) += count;
-        }
-        for (word, count) in other.long {
-            *self.long.entry(word).or_insert(0) += count;
-        }
-        self
+    fn hand_over(&mut self) {
+        let short = self.short.drain();
+        let short = short.map(|(word, count)| (word.swap_bytes().into(), count));
+        self.vocabulary.add(short, self.long.drain());
     }
+}
 
-    /// Returns the `top` most frequent words as `uniq -c` prints them.
-    pub fn format(self, top: usize) -> Vec<u8> {
-        let mut lines = Vec::new();
-        for (word, count) in self.ranked(top) {
-            lines.extend_from_slice(format!("{count:7} ").as_bytes());
-            lines.extend_from_slice(&word);
-            lines.push(b'\n');
-        }
-        lines
-    }
-
-    /// Returns the `top` most frequent words and their counts, ties in byte order.
-    pub fn ranked(self, top: usize) -> Vec<(Vec<u8>, u64)> {
-        let least = self.count_at(top);
-        let short = self.short.into_iter().filter(|entry| entry.1 >= least);
-        let long = self.long.into_iter().filter(|entry| entry.1 >= least);
-        let short = short.map(|(word, count)| (unpack(word), count));
-        let long = long.map(|(word, count)| (word.into_vec(), count));
-        let mut words: Vec<_> = short.chain(long).collect();
-        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        words.truncate(top);
-        words
-    }
-
-    /// Returns the count at a place in the ranking, so that words far behind it need not be sorted.
-    fn count_at(&self, place: usize) -> u64 {
-        let counts = self.short.values().chain(self.long.values());
-        let mut counts: Vec<_> = counts.copied().map(Reverse).collect();
-        if place < counts.len() {
-            counts.select_nth_unstable(place).1.0
-        } else {
-            0
-        }
+impl Drop for Counts<'_> {
+    fn drop(&mut self) {
+        self.hand_over();
     }
 }
 
@@ -131,29 +114,42 @@ fn pack(word: u128, length: usize) -> u128 {
     word | (length as u128) << (8 * (STEP - 1))
 }
 
-fn unpack(word: u128) -> Vec<u8> {
-    let bytes = word.to_le_bytes();
-    bytes[..usize::from(bytes[STEP - 1])].to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranking::{lines, merge};
 
-    fn ranked(text: &[u8], top: usize) -> Vec<(Vec<u8>, u64)> {
-        let mut counts = Counts::default();
-        counts.add(&mut text.to_vec());
-        counts.ranked(top)
+    /// The `top` most frequent words of `parts`, each counted by another worker.
+    fn ranked_parts(parts: &[&[u8]], top: usize) -> Vec<u8> {
+        let mut vocabulary = Vocabulary::new();
+        for part in parts {
+            Counts::new(&vocabulary).add(&mut part.to_vec());
+        }
+        let distinct = vocabulary.len();
+        let rankings = vocabulary.into_shards().flat_map(|shard| shard.ranked(top));
+        let words = merge(rankings.collect()).take(top);
+        let blocks: Vec<_> = lines(words).collect();
+        let printed: usize = blocks.iter().map(|(lines, _)| lines).sum();
+        assert_eq!(printed, top.min(distinct));
+        blocks.into_iter().flat_map(|(_, block)| block).collect()
+    }
+
+    fn ranked(text: &[u8], top: usize) -> Vec<u8> {
+        ranked_parts(&[text], top)
+    }
+
+    fn printed(words: &[(impl AsRef<[u8]>, u64)]) -> Vec<u8> {
+        let line = |(word, count): &(_, u64)| {
+            let word: &[u8] = AsRef::as_ref(word);
+            [format!("{count:7} ").as_bytes(), word, b"\n"].concat()
+        };
+        words.iter().flat_map(line).collect()
     }
 
     fn assert_ranks(text: &[u8], expected: &[(&[u8], u64)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(word, count)| (word.to_vec(), *count))
-            .collect();
-        assert_eq!(ranked(text, usize::MAX), expected);
+        assert_eq!(ranked(text, usize::MAX), printed(expected));
         for top in 0..=expected.len() {
-            assert_eq!(ranked(text, top), expected[..top], "top {top}");
+            assert_eq!(ranked(text, top), printed(&expected[..top]), "top {top}");
         }
     }
 
@@ -190,7 +186,7 @@ mod tests {
                     b' ' | 9..=13 => vec![],
                     _ => vec![(word, 1)],
                 };
-                assert_eq!(ranked(&text, 10), expected, "{text:?}");
+                assert_eq!(ranked(&text, 10), printed(&expected), "{text:?}");
             }
         }
     }
@@ -202,7 +198,7 @@ mod tests {
             let words: Vec<_> = (1..=50).map(|length| vec![fill; length]).collect();
             let text = words.join(&b' ');
             let expected: Vec<_> = words.into_iter().map(|word| (word, 1)).collect();
-            assert_eq!(ranked(&text, 100), expected);
+            assert_eq!(ranked(&text, 100), printed(&expected));
         }
     }
 
@@ -210,12 +206,34 @@ mod tests {
     fn merged_counts_are_the_counts_of_all() {
         let long = b"a-word-of-more-than-fifteen-bytes";
         let parts = [&b"a b a "[..], long, b"", b"c b b", long];
-        let merge = parts.map(|part| {
-            let mut counts = Counts::default();
-            counts.add(&mut part.to_vec());
-            counts
-        });
-        let merged = merge.into_iter().reduce(Counts::merge).unwrap_or_default();
-        assert_eq!(merged.ranked(100), ranked(&parts.join(&b' '), 100));
+        assert_eq!(ranked_parts(&parts, 100), ranked(&parts.join(&b' '), 100));
+    }
+
+    #[test]
+    fn words_that_start_alike_are_in_byte_order() {
+        let fourteen = [b'a'; 14];
+        let with = |end: &[u8]| [&fourteen[..], end].concat();
+        let ends = [
+            &b""[..],
+            b"\0",
+            b"\0\0",
+            b"\0\0b",
+            b"\0b",
+            b"a",
+            b"a\0",
+            b"aa",
+            b"ab",
+            b"b",
+            b"\xff",
+        ];
+        let words = ends.map(with);
+        let mut text = words.clone();
+        text.reverse();
+        let expected = words.map(|word| (word, 1));
+        assert_eq!(ranked(&text.join(&b' '), 100), printed(&expected));
+        assert_eq!(
+            ranked(b"b a\0\0 a a\0", 9),
+            printed(&[(&b"a"[..], 1), (b"a\0", 1), (b"a\0\0", 1), (b"b", 1)])
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! Cuts inputs into blocks of whole words.
 
+use crate::count::Error;
 use crate::words::is_space;
 use crossbeam_channel::Receiver;
-use std::fmt;
 use std::io::{self, Read};
+use std::mem;
 
 /// Room in a buffer for the start of a word that the block before was cut in front of, and for what
 /// [`Counts::add`](crate::words::Counts::add) puts behind the text, so that it need not grow.
@@ -14,21 +15,6 @@ pub struct Input {
     pub name: String,
     pub reader: io::Result<Box<dyn Read + Send>>,
 }
-
-/// An input that cannot be read.
-#[derive(Debug)]
-pub struct Error {
-    pub input: String,
-    pub error: io::Error,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {}", self.input, self.error)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// Cuts inputs into blocks, one after the other; a block ends with white space or its input.
 pub struct Blocks<I> {
@@ -56,8 +42,9 @@ impl<I: Iterator<Item = Input>> Blocks<I> {
         // Not `recv`: the buffers may all be in flight, and this one makes them come back.
         let mut bytes = self.recycled.try_recv().unwrap_or_default();
         bytes.clear();
+        bytes.shrink_to(2 * (self.block_size + ROOM)); // one that a huge word has made grow
         bytes.reserve(self.block_size + ROOM);
-        bytes.append(&mut self.tail);
+        bytes.append(&mut mem::take(&mut self.tail)); // not kept: it may have been huge
         loop {
             let start = bytes.len();
             let read = reader
@@ -93,7 +80,7 @@ impl<I: Iterator<Item = Input>> Iterator for Blocks<I> {
             }
             Ok(bytes)
         });
-        Some(block.map_err(|error| Error { input: name, error }))
+        Some(block.map_err(|error| Error::Read(name, error)))
     }
 }
 
@@ -122,5 +109,23 @@ mod tests {
             (second.as_slice(), second.as_ptr()),
             (&b"three "[..], buffer)
         );
+    }
+
+    #[test]
+    fn a_buffer_that_a_huge_word_has_made_grow_shrinks_again() {
+        let (recycle, recycled) = unbounded();
+        let input = Input {
+            name: "text".into(),
+            reader: Ok(Box::new(Cursor::new(
+                [&[b'x'; 1 << 20][..], b" one two three"].concat(),
+            ))),
+        };
+        let mut blocks = Blocks::new([input].into_iter(), 8, recycled);
+        let huge = blocks.next().unwrap().unwrap();
+        assert!(huge.capacity() > 1 << 20);
+        recycle.send(huge).unwrap();
+        let next = blocks.next().unwrap().unwrap();
+        assert!(next.capacity() <= 2 * (8 + ROOM), "{}", next.capacity());
+        assert!(blocks.tail.capacity() <= 8 + ROOM);
     }
 }

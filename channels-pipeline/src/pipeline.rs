@@ -1,0 +1,736 @@
+//! A pipeline of threads as a chain of iterators: read ahead, map on workers, use in a `for` loop.
+//!
+//! # When to use it
+//!
+//! When items arrive over time and memory must stay bounded, whatever the speed of either end. An
+//! item should be a batch, a block of a file and not a line: handing one over costs some 0.5 µs,
+//! and pays from about 2 µs of work.
+//!
+//! # When not to use it
+//!
+//! - Everything is in memory already: rayon splits a slice with less overhead.
+//! - Order does not matter, and a rayon pool is there: rayon's `par_bridge`.
+//! - The iterators are not to know of a scope, or the threads outlive the caller: the crate pariter.
+//! - One producer and one consumer: `std::sync::mpsc` will do. crossbeam is here because workers
+//!   share a queue by cloning its receiver.
+//! - The work is waiting, for thousands of things at once: use async.
+//!
+//! # How it ends
+//!
+//! Every sender and receiver is moved into the one thread that uses it, and none is kept. So when a
+//! thread ends, its neighbours notice: a `recv` that fails is the end of the stream, and a `send`
+//! that fails says that nobody wants more.
+//!
+//! - Normally, when the iterator in front has no more items and all results have been taken.
+//! - With an error: items and results may be [`Result`]s, and the consumer leaves with `?`. That is
+//!   the first error in input order, and everything before it has been used.
+//! - With a panic of the iterator or the mapping: it is raised again on the consumer's thread, with
+//!   its payload, when the turn of its item comes.
+//! - When the consumer leaves, by `break`, `?`, a panic or a drop. Nothing more is asked of the
+//!   iterator in front, and at most what is in flight is still worked on, for nobody: also a panic
+//!   in it is then dropped, after its message on standard error.
+//!
+//! The scope waits for all of that. An iterator that blocks, on a socket or a channel, delays the
+//! end until its next item: to stop such a one, let it wait for a stop as well. Where panics abort
+//! (`panic = "abort"`), the first one ends the process.
+//!
+//! Needs: `cargo add crossbeam-channel`.
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+use std::io;
+use std::iter;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::{self, Builder, Scope};
+
+/// Stages of a pipeline, for any iterator: each runs on threads of a [`thread::scope`].
+///
+/// All of them start at once, and are iterators themselves, which end with the scope:
+///
+/// ```compile_fail
+/// use channels_pipeline::PipelineExt;
+///
+/// let mut kept = None; // and would keep the scope from ending
+/// std::thread::scope(|scope| kept = (0..9).read_ahead(scope, 1).ok());
+/// ```
+///
+/// `capacity` is how many items may wait for their consumer. It is allocated at the start, where a
+/// huge one panics or aborts. At most one more than that have been taken from the iterator in front
+/// and not been returned, however slow either end is, or one of the items.
+///
+/// # Errors
+///
+/// If the system refuses a thread. Those of the stage that did start end at once.
+///
+/// # Examples
+///
+/// ```
+/// use channels_pipeline::PipelineExt;
+/// use std::error::Error;
+/// use std::thread;
+///
+/// let lines = ["1", "2", "x", "4"]; // in real use, batches of lines, read from a file
+/// let workers = thread::available_parallelism()?;
+/// let mut doubled = Vec::new();
+/// let result = thread::scope(|scope| -> Result<(), Box<dyn Error>> {
+///     let numbers = lines
+///         .into_iter()
+///         .read_ahead(scope, 4)?
+///         .parallel_map(scope, workers, 2 * workers.get(), || str::parse::<u32>)?;
+///     for number in numbers {
+///         doubled.push(2 * number?); // on this thread, in order
+///     }
+///     Ok(())
+/// });
+/// assert!(result.is_err(), "x is not a number");
+/// assert_eq!(doubled, [2, 4]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub trait PipelineExt: Iterator + Sized {
+    /// Runs this iterator on a thread of its own, ahead of its consumer.
+    fn read_ahead<'scope>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        capacity: usize,
+    ) -> io::Result<impl Iterator<Item = Self::Item> + Send + 'scope>
+    where
+        Self: Send + 'scope,
+        Self::Item: Send + 'scope,
+    {
+        let (sender, items) = bounded(capacity);
+        read(self, scope, sender, Builder::new)?;
+        Ok(items.into_iter().map(or_panic))
+    }
+
+    /// Maps the items on `workers` threads, and returns the results in input order.
+    ///
+    /// `mapping` is called once for each worker, here; what it returns maps that worker's items, and
+    /// may own what they have in common: a buffer, a table, a connection. It is used on after a
+    /// panic. A mapping that owns nothing is given as `|| |item| ...`, a function as `|| function`.
+    ///
+    /// Order costs head-of-line blocking: while one item takes long, the results behind it wait,
+    /// and once `capacity` of them do, so does everything.
+    ///
+    /// This iterator itself runs on a thread of its own, as with `read_ahead`.
+    fn parallel_map<'scope, R, F>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        workers: NonZero<usize>,
+        capacity: usize,
+        mapping: impl FnMut() -> F,
+    ) -> io::Result<impl Iterator<Item = R> + Send + 'scope>
+    where
+        Self: Send + 'scope,
+        Self::Item: Send + 'scope,
+        F: FnMut(Self::Item) -> R + Send + 'scope,
+        R: Send + 'scope,
+    {
+        let (queue, results) = bounded(capacity);
+        // A channel for each result, and their receivers queue up in input order.
+        map(
+            self,
+            scope,
+            workers,
+            queue,
+            || bounded(1),
+            mapping,
+            Builder::new,
+        )?;
+        // A result that nobody will send is the end.
+        let results = results.into_iter().map_while(|result| result.recv().ok());
+        Ok(results.map(or_panic))
+    }
+
+    /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
+    ///
+    /// Also an error or a panic is returned when it is ready, after and before whatever it may be.
+    fn parallel_map_unordered<'scope, R, F>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        workers: NonZero<usize>,
+        capacity: usize,
+        mapping: impl FnMut() -> F,
+    ) -> io::Result<impl Iterator<Item = R> + Send + 'scope>
+    where
+        Self: Send + 'scope,
+        Self::Item: Send + 'scope,
+        F: FnMut(Self::Item) -> R + Send + 'scope,
+        R: Send + 'scope,
+    {
+        let (queue, permits) = bounded(capacity);
+        // One channel for all results, and what queues up only counts them.
+        let (sender, results) = unbounded();
+        let slot = move || (sender.clone(), ());
+        map(self, scope, workers, queue, slot, mapping, Builder::new)?;
+        let results = permits.into_iter().map_while(move |()| results.recv().ok());
+        Ok(results.map(or_panic))
+    }
+}
+
+impl<I: Iterator> PipelineExt for I {}
+
+/// Starts the thread that reads ahead. `thread` prepares it; tests pass one that is refused.
+fn read<'scope, I>(
+    source: I,
+    scope: &'scope Scope<'scope, '_>,
+    items: Sender<thread::Result<I::Item>>,
+    thread: impl Fn() -> Builder,
+) -> io::Result<()>
+where
+    I: Iterator<Item: Send> + Send + 'scope,
+{
+    let read = move || _ = caught(source).try_for_each(|item| items.send(item));
+    thread().spawn_scoped(scope, read).map(drop)
+}
+
+/// Starts the threads of a stage. What `slot` returns is a place for one result: the sender for
+/// the worker, and what waits for it in the `queue` to the consumer.
+fn map<'scope, I, W, R, F>(
+    source: I,
+    scope: &'scope Scope<'scope, '_>,
+    workers: NonZero<usize>,
+    queue: Sender<W>,
+    mut slot: impl FnMut() -> (Sender<thread::Result<R>>, W) + Send + 'scope,
+    mut mapping: impl FnMut() -> F,
+    thread: impl Fn() -> Builder,
+) -> io::Result<()>
+where
+    I: Iterator<Item: Send> + Send + 'scope,
+    W: Send + 'scope,
+    F: FnMut(I::Item) -> R + Send + 'scope,
+    R: Send + 'scope,
+{
+    // Holds no more than the queue does, which alone is the bound.
+    let (work, to_do) = unbounded::<(I::Item, Sender<thread::Result<R>>)>();
+    for _ in 0..workers.get() {
+        let (to_do, mut mapping) = (to_do.clone(), mapping());
+        let work_on = move || {
+            for (item, result) in to_do {
+                let mapped = catch_unwind(AssertUnwindSafe(|| mapping(item)));
+                if result.send(mapped).is_err() {
+                    break; // the consumer has left
+                }
+            }
+        };
+        thread().spawn_scoped(scope, work_on)?;
+    }
+    let feed = move || {
+        let mut source = caught(source);
+        loop {
+            // Before an item is taken, so that none is in hand while there is no room.
+            let (result, waiting) = slot();
+            if queue.send(waiting).is_err() {
+                break; // the consumer has left
+            }
+            let passed_on = match source.next() {
+                Some(Ok(item)) => work.send((item, result)).is_ok(),
+                Some(Err(payload)) => result.send(Err(payload)).is_ok(),
+                None => false,
+            };
+            if !passed_on {
+                break;
+            }
+        }
+    };
+    thread().spawn_scoped(scope, feed).map(drop)
+}
+
+/// The items of an iterator, and its panic as the last one.
+fn caught<I: Iterator>(mut source: I) -> impl Iterator<Item = thread::Result<I::Item>> {
+    let mut panicked = false;
+    iter::from_fn(move || {
+        if panicked {
+            return None;
+        }
+        let next = catch_unwind(AssertUnwindSafe(|| source.next()));
+        panicked = next.is_err();
+        next.transpose()
+    })
+}
+
+fn or_panic<T>(result: thread::Result<T>) -> T {
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crossbeam_channel::Receiver;
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Barrier, mpsc};
+    use std::time::Duration;
+
+    /// Runs `body` on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        let runner = thread::spawn(move || sender.send(body()));
+        match receiver.recv_timeout(Duration::from_secs(60)) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("does not end"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                resume_unwind(runner.join().expect_err("ended without a result"))
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Shape {
+        ReadAhead,
+        Ordered,
+        Unordered,
+        Chain,
+        UnorderedChain,
+    }
+    use Shape::*;
+
+    #[derive(Clone, Copy, Debug)]
+    struct Case {
+        shape: Shape,
+        workers: NonZero<usize>,
+        capacity: usize,
+    }
+
+    fn case(shape: Shape, workers: usize, capacity: usize) -> Case {
+        let workers = NonZero::new(workers).unwrap();
+        Case {
+            shape,
+            workers,
+            capacity,
+        }
+    }
+
+    /// Every shape with the bounds at which something changes.
+    fn grid() -> impl Iterator<Item = Case> {
+        let shapes = [ReadAhead, Ordered, Unordered, Chain, UnorderedChain].into_iter();
+        let sized = shapes.flat_map(|shape| [1, 2, 8].map(|workers| (shape, workers)));
+        sized.flat_map(|(shape, workers)| [0, 1, 64].map(|room| case(shape, workers, room)))
+    }
+
+    type Items<'scope, T> = Box<dyn Iterator<Item = T> + Send + 'scope>;
+
+    impl Case {
+        /// The items of `source`, each through `mapping` once: on the last stage, if there is one
+        /// that maps.
+        fn start<'scope, T: Send + 'scope>(
+            self,
+            scope: &'scope Scope<'scope, '_>,
+            source: impl Iterator<Item = T> + Send + 'scope,
+            mapping: impl Fn(T) -> T + Copy + Send + 'scope,
+        ) -> Items<'scope, T> {
+            let Case {
+                shape,
+                workers: n,
+                capacity,
+            } = self;
+            let one = NonZero::<usize>::MIN;
+            let same = || |item| item;
+            match shape {
+                ReadAhead => Box::new(source.map(mapping).read_ahead(scope, capacity).unwrap()),
+                Ordered => {
+                    let mapped = source.parallel_map(scope, n, capacity, || mapping);
+                    Box::new(mapped.unwrap())
+                }
+                Unordered => {
+                    let mapped = source.parallel_map_unordered(scope, n, capacity, || mapping);
+                    Box::new(mapped.unwrap())
+                }
+                Chain => {
+                    let ahead = source.read_ahead(scope, capacity).unwrap();
+                    let mapped = ahead.parallel_map(scope, n, capacity, || mapping).unwrap();
+                    Box::new(mapped.parallel_map(scope, one, capacity, same).unwrap())
+                }
+                UnorderedChain => {
+                    let mapped = source.parallel_map_unordered(scope, one, capacity, same);
+                    let mapped = mapped.unwrap().read_ahead(scope, capacity).unwrap();
+                    let mapped = mapped.parallel_map_unordered(scope, n, capacity, || mapping);
+                    Box::new(mapped.unwrap())
+                }
+            }
+        }
+
+        fn is_ordered(self) -> bool {
+            matches!(self.shape, ReadAhead | Ordered | Chain)
+        }
+    }
+
+    #[test]
+    fn every_result_arrives_once_and_in_order_if_asked_for() {
+        within_deadline(|| {
+            for case in grid() {
+                for length in [0, 1, 2, 3, 200] {
+                    let mut squares: Vec<u64> =
+                        thread::scope(|scope| case.start(scope, 0..length, |n| n * n).collect());
+                    if !case.is_ordered() {
+                        squares.sort_unstable();
+                    }
+                    let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
+                    assert_eq!(squares, expected, "{case:?}");
+                }
+            }
+        });
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Failure {
+        SourceError,
+        MappingError,
+        SourcePanic,
+        MappingPanic,
+        ConsumerPanic,
+        ConsumerLeaves,
+    }
+    use Failure::*;
+
+    /// An item that tells when it is gone.
+    #[derive(Clone)]
+    struct Item(usize, #[allow(dead_code)] Arc<()>);
+
+    /// What a run ends with, and what it delivered. Panics are raised by `resume_unwind`, which
+    /// prints nothing.
+    fn fail(case: Case, failure: Failure, at: usize) -> (Result<(), String>, Vec<usize>) {
+        let (lives, mut delivered) = (Arc::new(()), Vec::new());
+        let here = move |what: Failure, item: &Item| what == failure && item.0 == at;
+        let act = move |error: Failure, panic: Failure, item: Item| {
+            if here(panic, &item) {
+                resume_unwind(Box::new(format!("{panic:?} at {at}")));
+            }
+            if here(error, &item) {
+                return Err(format!("{error:?} at {at}"));
+            }
+            Ok(item)
+        };
+        let run = || {
+            // Endless, so that only the failure ends it.
+            let life = lives.clone();
+            let source = (0..).map(move |n| act(SourceError, SourcePanic, Item(n, life.clone())));
+            let mapping = move |item: Result<Item, String>| act(MappingError, MappingPanic, item?);
+            thread::scope(|scope| {
+                for item in case.start(scope, source, mapping) {
+                    let item = item?;
+                    if here(ConsumerPanic, &item) {
+                        resume_unwind(Box::new(format!("ConsumerPanic at {at}")));
+                    }
+                    delivered.push(item.0);
+                    if here(ConsumerLeaves, &item) {
+                        break;
+                    }
+                }
+                Ok(())
+            })
+        };
+        let end = catch_unwind(AssertUnwindSafe(run));
+        let end = end.unwrap_or_else(|payload| Err(*payload.downcast::<String>().unwrap()));
+        assert_eq!(Arc::strong_count(&lives), 1, "{case:?}: an item is left");
+        (end, delivered)
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn whatever_fails_the_pipeline_ends_with_the_cause_and_drops_everything() {
+        within_deadline(|| {
+            for case in grid() {
+                for failure in [
+                    SourceError,
+                    MappingError,
+                    SourcePanic,
+                    MappingPanic,
+                    ConsumerPanic,
+                    ConsumerLeaves,
+                ] {
+                    for at in [0, 1, 70] {
+                        let (end, mut delivered) = fail(case, failure, at);
+                        let (name, leaves) = (format!("{case:?}"), failure == ConsumerLeaves);
+                        let expected = if leaves {
+                            Ok(())
+                        } else {
+                            Err(format!("{failure:?} at {at}"))
+                        };
+                        assert_eq!(end, expected, "{name}");
+                        if case.is_ordered() {
+                            let before: Vec<usize> = (0..at + usize::from(leaves)).collect();
+                            assert_eq!(delivered, before, "{name} {failure:?}");
+                        } else {
+                            delivered.sort_unstable();
+                            delivered.dedup();
+                            assert!(delivered.len() >= usize::from(leaves), "{name}");
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn the_first_failure_in_input_order_wins_even_if_it_comes_last() {
+        for panics in [false, true] {
+            for capacity in [1, 64] {
+                // Item 3 fails only when item 4 has: the sender is dropped before that fails.
+                let end = within_deadline(move || {
+                    let (failing, failed) = bounded::<()>(0);
+                    let failing = std::sync::Mutex::new(Some(failing));
+                    let run = || {
+                        let mapping = || {
+                            |n: u64| match n {
+                                3 => {
+                                    let _ = failed.recv();
+                                    Err(3)
+                                }
+                                4 => {
+                                    drop(failing.lock().unwrap().take());
+                                    if panics {
+                                        resume_unwind(Box::new(4));
+                                    }
+                                    Err(4)
+                                }
+                                n => Ok(n),
+                            }
+                        };
+                        thread::scope(|scope| {
+                            let two = NonZero::new(2).unwrap();
+                            let results = (0..).parallel_map(scope, two, capacity, mapping);
+                            results.unwrap().collect::<Result<Vec<_>, _>>()
+                        })
+                    };
+                    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(0))
+                });
+                assert_eq!(end, Err(3), "{panics} {capacity}");
+            }
+        }
+    }
+
+    /// Counts messages: waits for those expected, then a moment for those that must not come.
+    fn until_quiet(messages: &Receiver<()>, expected: usize) -> usize {
+        let first = messages.iter().take(expected).count();
+        let quiet = || messages.recv_timeout(Duration::from_millis(20)).ok();
+        first + iter::from_fn(quiet).count()
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_taken_while_the_consumer_takes_its_time() {
+        for shape in [ReadAhead, Ordered, Unordered] {
+            for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
+                let taken = within_deadline(move || {
+                    let (take, taken) = unbounded();
+                    let source = (0..).inspect(|_| take.send(()).unwrap());
+                    thread::scope(|scope| {
+                        let case = case(shape, workers, capacity);
+                        let mut items = case.start(scope, source, |n| n);
+                        items.next();
+                        // The first is here. Those that map make room before they take one.
+                        let expected = 1 + capacity + usize::from(shape == ReadAhead);
+                        (until_quiet(&taken, expected), expected)
+                    })
+                });
+                assert_eq!(taken.0, taken.1, "{shape:?} {workers} {capacity}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_taken_while_the_first_item_takes_for_ever() {
+        for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
+            let taken = within_deadline(move || {
+                let (take, taken) = unbounded();
+                let taken = &taken;
+                let source = (0..).inspect(|_| take.send(()).unwrap());
+                // "For ever" is until nothing else happens.
+                let mapping = |n| match n {
+                    0 => until_quiet(taken, capacity + 1),
+                    _ => 0,
+                };
+                thread::scope(|scope| {
+                    let case = case(Ordered, workers, capacity);
+                    case.start(scope, source, mapping).next().unwrap()
+                })
+            });
+            assert_eq!(taken, capacity + 1, "{workers} {capacity}");
+        }
+    }
+
+    #[test]
+    fn all_workers_work_at_once_each_with_a_mapping_of_its_own() {
+        for shape in [Ordered, Unordered] {
+            let (made, mut mapped) = within_deadline(move || {
+                let (meeting, mut made) = (Barrier::new(8), 0);
+                let meeting = &meeting;
+                let mapped: Vec<(usize, usize)> = thread::scope(|scope| {
+                    let mapping = || {
+                        let (number, mut calls) = (made, 0);
+                        made += 1;
+                        move |()| {
+                            meeting.wait(); // never ends with fewer than 8 workers
+                            calls += 1;
+                            (number, calls)
+                        }
+                    };
+                    let (source, eight) = (iter::repeat_n((), 24), NonZero::new(8).unwrap());
+                    match shape {
+                        Ordered => {
+                            let mapped = source.parallel_map(scope, eight, 24, mapping);
+                            mapped.unwrap().collect()
+                        }
+                        _ => {
+                            let mapped = source.parallel_map_unordered(scope, eight, 24, mapping);
+                            mapped.unwrap().collect()
+                        }
+                    }
+                });
+                (made, mapped)
+            });
+            assert_eq!(made, 8);
+            // Nobody took two items while the others met, so each had three.
+            mapped.sort_unstable();
+            let expected = (0..8).flat_map(|number| (1..=3).map(move |calls| (number, calls)));
+            assert!(expected.eq(mapped), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn results_overtake_each_other_if_they_may() {
+        let delivered = within_deadline(|| {
+            let (overtaken, overtake) = bounded::<()>(0);
+            let (mut overtaken, overtake) = (Some(overtaken), &overtake);
+            let mapping = move |n| {
+                if n == 0 {
+                    let _ = overtake.recv(); // never ends if item 20 has to wait for this one
+                }
+                n
+            };
+            thread::scope(|scope| {
+                let results = case(Unordered, 2, 1).start(scope, 0..30, mapping);
+                let notice = |&n: &i32| _ = overtaken.take_if(|_| n == 20);
+                results.inspect(notice).collect::<Vec<_>>()
+            })
+        });
+        let position = |n| delivered.iter().position(|&m| m == n);
+        assert!(position(0) > position(20), "{delivered:?}");
+        assert_eq!(delivered.len(), 30);
+    }
+
+    #[test]
+    fn a_consumer_that_leaves_stops_the_source_within_the_bound() {
+        within_deadline(|| {
+            for case in grid() {
+                let (taken, mapped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                let count = |counter: &AtomicUsize| _ = counter.fetch_add(1, Ordering::Relaxed);
+                thread::scope(|scope| {
+                    let source = (0..).inspect(|_| count(&taken));
+                    let mapped = &mapped;
+                    let mapping = move |n| {
+                        count(mapped);
+                        n
+                    };
+                    let mut items = case.start(scope, source, mapping);
+                    assert!((&mut items).take(10).count() == 10);
+                });
+                // Each stage lets in as much as its bound, and one more while it hears of it.
+                let stages = if matches!(case.shape, Chain | UnorderedChain) {
+                    3
+                } else {
+                    1
+                };
+                let most = 10 + stages * (case.capacity + 2);
+                let (taken, mapped) = (taken.into_inner(), mapped.into_inner());
+                assert!(
+                    mapped <= taken && taken <= most,
+                    "{case:?} {taken} {mapped}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn a_panic_that_nobody_waits_for_is_dropped() {
+        for shape in [ReadAhead, Ordered, Unordered] {
+            within_deadline(move || {
+                let (leave, left) = bounded::<()>(0);
+                let left = &left;
+                let panics = AtomicUsize::new(0);
+                let mapping = |n| {
+                    if n == 1 {
+                        let _ = left.recv(); // disconnected, once the consumer has left
+                        panics.fetch_add(1, Ordering::Relaxed);
+                        resume_unwind(Box::new("nobody hears this"));
+                    }
+                    n
+                };
+                let (mapping, panics) = (&mapping, &panics);
+                thread::scope(|scope| {
+                    let mut items = case(shape, 1, 1).start(scope, 0..9, mapping);
+                    assert_eq!(items.next(), Some(0));
+                    drop(items);
+                    drop(leave);
+                });
+                // The worker need not have begun it.
+                assert!(panics.load(Ordering::Relaxed) <= 1);
+            });
+        }
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn a_consumer_that_survives_a_panic_of_the_mapping_may_go_on() {
+        let delivered = within_deadline(|| {
+            let mapping = |n| match n {
+                1 => resume_unwind(Box::new(())),
+                n => n,
+            };
+            thread::scope(|scope| {
+                let mut items = case(Ordered, 1, 2).start(scope, 0..3, mapping);
+                let mut next = || catch_unwind(AssertUnwindSafe(|| items.next())).ok();
+                [next(), next(), next(), next(), next()]
+            })
+        });
+        assert_eq!(
+            delivered,
+            [Some(Some(0)), None, Some(Some(2)), Some(None), Some(None)]
+        );
+    }
+
+    #[test]
+    fn a_refused_thread_is_an_error_and_nothing_is_left_running() {
+        // No address space has room for it.
+        let refused = || Builder::new().stack_size(usize::MAX / 4);
+        for workers in [1, 2, 8] {
+            for good in 0..=workers {
+                let (error, lives) = within_deadline(move || {
+                    let life = Arc::new(());
+                    let also = life.clone();
+                    let source = (0..).inspect(move |_| _ = &also); // endless
+                    let started = Cell::new(0);
+                    let builder = || match started.replace(started.get() + 1) {
+                        n if n < good => Builder::new(),
+                        _ => refused(),
+                    };
+                    let workers = NonZero::new(workers).unwrap();
+                    let mapping = || |n: u64| n;
+                    let error = thread::scope(|scope| {
+                        let (queue, _results) = bounded(1);
+                        map(
+                            source,
+                            scope,
+                            workers,
+                            queue,
+                            || bounded(1),
+                            mapping,
+                            builder,
+                        )
+                        .err()
+                    });
+                    (error, Arc::strong_count(&life))
+                });
+                assert!(error.is_some(), "{workers} {good}");
+                assert_eq!(lives, 1, "{workers} {good}");
+            }
+        }
+        let error = within_deadline(move || {
+            thread::scope(|scope| read(0.., scope, bounded(1).0, refused).err())
+        });
+        assert!(error.is_some());
+    }
+}
