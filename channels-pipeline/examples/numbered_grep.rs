@@ -1,0 +1,66 @@
+//! A parallel job whose output must be in order: numbered lines that contain a text.
+//!
+//! Use it when reading, work and writing are all to go on at once, in bounded memory.
+//! Ends: with the first error in input order, of reading or of writing, after all output before it.
+//! Needs: `src/pipeline.rs` as a module, `cargo add crossbeam-channel`.
+//!
+//! ```text
+//! 42:line 42
+//! 142:line 142
+//! 242:line 242
+//! found in 300 lines: 3
+//! an input without end, and no more room: failed to write whole buffer
+//! ```
+
+use channels_pipeline::PipelineExt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::{iter, thread};
+
+/// Writes the lines of `input` that contain `text`, and returns how many.
+fn grep(input: impl BufRead + Send, text: &str, mut output: impl Write) -> io::Result<usize> {
+    let workers = thread::available_parallelism()?;
+    let mut lines = input.lines().zip(1..);
+    // Many lines at a time: to hand over each one would cost more than to look at it.
+    let batches = iter::from_fn(|| {
+        let batch: Vec<_> = lines.by_ref().take(100).collect();
+        (!batch.is_empty()).then_some(batch)
+    });
+    let search = |batch: Vec<(io::Result<String>, u64)>| {
+        let mut found = Vec::new();
+        for (line, number) in batch {
+            let line = line?;
+            if line.contains(text) {
+                found.push(format!("{number}:{line}"));
+            }
+        }
+        Ok(found)
+    };
+    let mut count = 0;
+    thread::scope(|scope| {
+        for found in batches.parallel_map(scope, workers, 2 * workers.get(), || search)? {
+            let found: io::Result<_> = found;
+            for line in found? {
+                writeln!(output, "{line}")?; // the scope ends all threads before this returns
+                count += 1;
+            }
+        }
+        output.flush()?;
+        Ok(count)
+    })
+}
+
+fn main() -> io::Result<()> {
+    let input: String = (1..=300).map(|n| format!("line {n}\n")).collect();
+    let found = grep(input.as_bytes(), "42", io::stdout().lock())?;
+    println!("found in 300 lines: {found}");
+    assert_eq!(found, 3);
+
+    let endless = BufReader::new(io::repeat(b'\n'));
+    let mut room = [0; 9]; // for "1:" to "3:" and their ends
+    match grep(endless, "", room.as_mut_slice()) {
+        Ok(_) => unreachable!("the input never ends"),
+        Err(error) => println!("an input without end, and no more room: {error}"),
+    }
+    assert_eq!(&room, b"1:\n2:\n3:\n");
+    Ok(())
+}

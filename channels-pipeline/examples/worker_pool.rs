@@ -1,0 +1,96 @@
+//! A pool of threads that jobs are submitted to, and whose results come back.
+//!
+//! Use it when jobs come one by one from several places; not for one stream of them: see
+//! `src/pipeline.rs`, nor to compute on a slice: see rayon.
+//! Ends: dropping the pool finishes the jobs in the queue and joins the threads. A job that panics
+//! is an error for whoever submitted it, and its thread takes the next one.
+//! Needs: `cargo add crossbeam-channel`.
+//!
+//! ```text
+//! squares: [1, 4, 9, 16]
+//! a job panicked: no such file
+//! after more panics than threads: 42
+//! done when the pool was gone: 5 of 5
+//! ```
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, Builder, JoinHandle};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+struct Pool {
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// While `capacity` jobs wait, `submit` does too.
+    fn new(threads: usize, capacity: usize) -> io::Result<Self> {
+        let (jobs, queue) = bounded::<Job>(capacity);
+        // Each has a receiver of its own: with one behind a lock, it would be held during the job.
+        let start = |queue: Receiver<Job>| {
+            let work = move || queue.into_iter().for_each(|job| job());
+            Builder::new().spawn(work)
+        };
+        let threads = (0..threads).map(|_| start(queue.clone()));
+        let threads = threads.collect::<Result<_, _>>()?;
+        let jobs = Some(jobs);
+        Ok(Self { jobs, threads })
+    }
+
+    /// What comes back is the result, or the payload of the job's panic.
+    fn submit<R: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> R + Send + 'static,
+    ) -> Receiver<thread::Result<R>> {
+        let (sender, result) = bounded(1);
+        let job = move || {
+            let outcome = catch_unwind(AssertUnwindSafe(job));
+            let _ = sender.send(outcome); // fails if nobody wants it
+        };
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(Box::new(job)); // the threads live as long as the sender
+        }
+        result
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.jobs = None; // before the joins: this is what ends the threads
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // no job's panic gets there
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let pool = Pool::new(2, 4)?;
+    let squares = [1, 2, 3, 4].map(|n| pool.submit(move || n * n));
+    let squares: Vec<_> = squares.iter().flat_map(Receiver::recv).flatten().collect();
+    println!("squares: {squares:?}");
+    assert_eq!(squares, [1, 4, 9, 16]);
+
+    for attempt in 0..5 {
+        let panic = pool.submit(|| -> () { panic!("no such file") }).recv()?;
+        let payload = panic.err().and_then(|payload| payload.downcast().ok());
+        let message: Box<&str> = payload.ok_or("the job did not panic")?;
+        if attempt == 0 {
+            println!("a job panicked: {message}");
+        }
+    }
+    let answer = pool.submit(|| 42).recv()?;
+    println!("after more panics than threads: {}", answer.unwrap_or(0));
+
+    let (done, count) = unbounded();
+    for _ in 0..5 {
+        let done = done.clone();
+        pool.submit(move || done.send(()));
+    }
+    drop(pool);
+    println!("done when the pool was gone: {} of 5", count.len());
+    assert_eq!(count.len(), 5);
+    Ok(())
+}
