@@ -17,12 +17,12 @@ use std::thread;
 
 /// A question, and where the answer goes.
 struct Add {
-    amount: u8,
-    answer: Sender<u8>,
+    amount: u64,
+    answer: Sender<u64>,
 }
 
 /// Fails if the thread has died.
-fn ask(questions: &Sender<Add>, amount: u8) -> Option<Receiver<u8>> {
+fn ask(questions: &Sender<Add>, amount: u64) -> Option<Receiver<u64>> {
     // Moved into the question, so that there is no other: when that is dropped, unanswered, whoever
     // waits for the answer hears of it.
     let (answer, answered) = bounded(1);
@@ -30,7 +30,7 @@ fn ask(questions: &Sender<Add>, amount: u8) -> Option<Receiver<u8>> {
     Some(answered)
 }
 
-fn show(answer: Option<Receiver<u8>>) -> String {
+fn show(answer: Option<Receiver<u64>>) -> String {
     let answer = answer.and_then(|answer| answer.recv().ok());
     answer.map_or("no answer".into(), |sum| sum.to_string())
 }
@@ -40,9 +40,10 @@ fn main() {
     // when its receiver is gone, and the askers of that would wait for ever.
     let (questions, asked) = unbounded::<Add>();
     let thread = thread::spawn(move || {
-        let mut sum: u8 = 10;
+        let mut sum = 10;
         for Add { amount, answer } in asked {
-            sum = sum.checked_add(amount).expect("the sum fits");
+            assert!(amount < 100, "that is too much");
+            sum += amount;
             // With room for one, this never blocks. It fails if the asker is gone, and that is no
             // reason to die.
             let _ = answer.send(sum);
