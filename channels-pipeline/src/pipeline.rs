@@ -129,15 +129,8 @@ pub trait PipelineExt: Iterator + Sized {
     {
         let (queue, results) = bounded(capacity);
         // A channel for each result, and their receivers queue up in input order.
-        map(
-            self,
-            scope,
-            workers,
-            queue,
-            || bounded(1),
-            mapping,
-            Builder::new,
-        )?;
+        let slot = || bounded(1);
+        map(self, scope, workers, queue, slot, mapping, Builder::new)?;
         // A result that nobody will send is the end.
         let results = results.into_iter().map_while(|result| result.recv().ok());
         Ok(results.map(or_panic))
@@ -145,7 +138,7 @@ pub trait PipelineExt: Iterator + Sized {
 
     /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
     ///
-    /// Also an error or a panic is returned when it is ready, after and before whatever it may be.
+    /// So an error or a panic may overtake results of items before it.
     fn parallel_map_unordered<'scope, R, F>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -721,8 +714,8 @@ mod tests {
                 let (source, mapping) = ((0..9).map(panic_at(3)), panic_at(1));
                 thread::scope(|scope| {
                     let mut items = case(shape, 1, 2).start(scope, source, mapping);
-                    let mut next = || catch_unwind(AssertUnwindSafe(|| items.next())).ok();
-                    iter::repeat_with(|| next()).take(6).collect::<Vec<_>>()
+                    let next = || catch_unwind(AssertUnwindSafe(|| items.next())).ok();
+                    iter::repeat_with(next).take(6).collect::<Vec<_>>()
                 })
             });
             // `None` stands for a panic. With `read_ahead`, both are of the source.

@@ -142,7 +142,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::ranking::{lines, merge};
+    use crate::output::lines;
+    use crate::ranking::merge;
     use std::cmp::Reverse;
     use std::collections::BTreeMap;
     use std::error::Error as _;

@@ -1,8 +1,11 @@
 //! Cuts inputs into blocks of whole words.
 
+use crate::cli;
 use crate::count::Error;
 use crate::words::is_space;
 use crossbeam_channel::Receiver;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
 use std::mem;
 
@@ -14,6 +17,25 @@ const ROOM: usize = 1024;
 pub struct Input {
     pub name: String,
     pub reader: io::Result<Box<dyn Read + Send>>,
+}
+
+impl Input {
+    /// Opens an argument when its turn comes, so that a thousand files need one descriptor.
+    pub fn open(file: OsString) -> Self {
+        fn boxed(reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+            Box::new(reader)
+        }
+        if file == "-" {
+            return Self {
+                name: "standard input".into(),
+                reader: cli::standard_input().map(boxed),
+            };
+        }
+        Self {
+            name: cli::escaped(&file).to_string(),
+            reader: File::open(&file).map(boxed),
+        }
+    }
 }
 
 /// Cuts inputs into blocks, one after the other; a block ends with white space or its input.

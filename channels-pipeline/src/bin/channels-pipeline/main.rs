@@ -3,6 +3,7 @@
 mod cli;
 mod count;
 mod inputs;
+mod output;
 mod progress;
 mod ranking;
 mod status_line;
@@ -10,20 +11,18 @@ mod timeline;
 mod vocabulary;
 mod words;
 
-use channels_pipeline::PipelineExt;
-use count::{BLOCK_SIZE, Threads, count, rank};
+use count::{BLOCK_SIZE, Threads, count};
 use inputs::Input;
 use lexopt::prelude::*;
+use output::print;
 use progress::{Progress, counting, picture, total};
 use std::error::Error;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Cursor, IsTerminal, Read, Write};
+use std::io::{self, Cursor, Write};
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
-use vocabulary::{SHARDS, Vocabulary};
 
 const HELP: &str = "\
 Counts the words of files, on all cores. Without FILE, counts those of the
@@ -137,63 +136,13 @@ impl Command {
             Command::Count(threads, top, files) => {
                 let mut progress = Progress::new();
                 let (total, mut read) = (total(&files), 0);
-                let files = files.into_iter().map(open);
+                let files = files.into_iter().map(Input::open);
                 let counts = count(threads, files, BLOCK_SIZE, |block| {
                     read += block.bytes as u64;
                     progress.show(|elapsed| counting(read, total, elapsed));
                 })?;
-                print(threads, counts, top, progress)
+                Ok(print(threads, counts, top, progress)?)
             }
         }
     }
-}
-
-/// Opens an argument when its turn comes, so that a thousand files need one descriptor.
-fn open(file: OsString) -> Input {
-    fn boxed<'a>(reader: impl Read + Send + 'a) -> Box<dyn Read + Send + 'a> {
-        Box::new(reader)
-    }
-    if file == "-" {
-        return Input {
-            name: "standard input".into(),
-            reader: cli::standard_input().map(boxed),
-        };
-    }
-    Input {
-        name: cli::escaped(&file).to_string(),
-        reader: File::open(&file).map(boxed),
-    }
-}
-
-/// Prints the `top` most frequent words; a reader that has left, as `head` does, is no error.
-fn print(
-    threads: Threads,
-    mut counts: Vocabulary,
-    top: usize,
-    mut progress: Progress,
-) -> Result<(), Box<dyn Error>> {
-    let words = top.min(counts.len());
-    let mut parts = 0;
-    let ranking = rank(threads, counts, top, || {
-        parts += 1;
-        progress.show(|_| format!("ranking, part {parts} of {SHARDS}"));
-    })?;
-    let mut stdout = io::stdout().lock();
-    // On a terminal, the words themselves show how it goes, and a line would stand among them.
-    let mut progress = Some(progress).filter(|_| !stdout.is_terminal());
-    let mut printed = 0;
-    thread::scope(|scope| {
-        let lines = ranking::lines(ranking::merge(ranking).take(top));
-        for (lines, block) in lines.read_ahead(scope, 1).map_err(count::Error::Thread)? {
-            match stdout.write_all(&block) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                result => result.map_err(count::Error::Write)?,
-            }
-            printed += lines;
-            if let Some(progress) = &mut progress {
-                progress.show(|_| format!("printed {printed} of {words} words"));
-            }
-        }
-        Ok(())
-    })
 }

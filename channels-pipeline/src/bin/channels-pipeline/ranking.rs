@@ -1,4 +1,4 @@
-//! Puts words in order, and prints them.
+//! Puts words in order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -49,6 +49,19 @@ impl Ranked {
         }
     }
 
+    pub fn count(&self) -> u64 {
+        self.count.0
+    }
+
+    pub fn append_to(&self, line: &mut Vec<u8>) {
+        if self.long.is_empty() {
+            let bytes = u128::from(self.head).to_be_bytes();
+            line.extend_from_slice(&bytes[..usize::from(bytes[SHORT])]);
+        } else {
+            line.extend_from_slice(&self.long);
+        }
+    }
+
     /// `word` is longer than [`SHORT`].
     pub fn long(word: Box<[u8]>, count: u64) -> Self {
         let head = word.iter().take(SHORT).chain([&(SHORT as u8 + 1)]);
@@ -85,31 +98,3 @@ pub fn merge(mut rankings: Vec<Ranking>) -> impl Iterator<Item = Ranked> {
         })
     })
 }
-
-/// Lines as `uniq -c` prints them, many at a time, and how many.
-pub fn lines(words: impl Iterator<Item = Ranked>) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    let mut words = words.peekable();
-    let mut count = (0, Vec::new()); // the last one, as printed: most are that of the word before
-    iter::from_fn(move || {
-        words.peek()?;
-        let (mut lines, mut block) = (0, Vec::with_capacity(BLOCK_SIZE + BLOCK_SIZE / 4));
-        while let Some(word) = words.next_if(|_| block.len() < BLOCK_SIZE) {
-            if word.count.0 != count.0 {
-                count = (word.count.0, format!("{:7} ", word.count.0).into_bytes());
-            }
-            block.extend_from_slice(&count.1);
-            if word.long.is_empty() {
-                let bytes = u128::from(word.head).to_be_bytes();
-                block.extend_from_slice(&bytes[..usize::from(bytes[SHORT])]);
-            } else {
-                block.extend_from_slice(&word.long);
-            }
-            block.push(b'\n');
-            lines += 1;
-        }
-        Some((lines, block))
-    })
-}
-
-/// Bytes written at a time.
-const BLOCK_SIZE: usize = 64 * 1024;

@@ -117,7 +117,8 @@ fn pack(word: u128, length: usize) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ranking::{lines, merge};
+    use crate::output::lines;
+    use crate::ranking::merge;
 
     /// The `top` most frequent words of `parts`, each counted by another worker.
     fn ranked_parts(parts: &[&[u8]], top: usize) -> Vec<u8> {
