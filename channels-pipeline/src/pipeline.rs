@@ -649,18 +649,20 @@ mod tests {
         let mapped = within_deadline(|| {
             let (source_lives, source_gone) = bounded::<()>(0);
             let source = (0..).inspect(move |_| _ = &source_lives); // endless
+            let (leave, left) = bounded::<()>(0);
             let mapped = AtomicUsize::new(0);
             let mapping = |n| {
                 mapped.fetch_add(1, Ordering::Relaxed);
                 if n == 1 {
-                    let _ = source_gone.recv(); // with 64 items in the queue
+                    let _ = (source_gone.recv(), left.recv()); // with 64 items in the queue
                 }
             };
             let mapping = &mapping;
             thread::scope(|scope| {
                 let one = NonZero::<usize>::MIN;
                 let results = source.parallel_map_unordered(scope, one, 64, || mapping);
-                results.unwrap().next();
+                results.unwrap().next(); // and drops them
+                drop(leave);
             });
             mapped.into_inner()
         });
