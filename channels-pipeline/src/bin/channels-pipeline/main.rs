@@ -62,7 +62,7 @@ const MAX_TOP: usize = 1_000_000_000;
 fn main() -> ExitCode {
     match Command::parse() {
         Err(error) => {
-            cli::report(format_args!("{error}\nTry 'channels-pipeline --help'."));
+            cli::report(cli::wrong_usage(&error));
             ExitCode::from(2)
         }
         Ok(command) => match command.run() {

@@ -1,5 +1,6 @@
 //! Prints the words.
 
+use crate::cli;
 use crate::count::{Error, Threads, rank};
 use crate::progress::Progress;
 use crate::ranking::{Ranked, merge};
@@ -25,9 +26,9 @@ pub fn print(
         parts += 1;
         progress.show(|_| format!("ranking, part {parts} of {SHARDS}"));
     })?;
-    let mut stdout = io::stdout().lock();
+    let mut stdout = cli::standard_output().map_err(Error::Write)?;
     // On a terminal, the words themselves show how it goes, and a line would stand among them.
-    let mut progress = Some(progress).filter(|_| !stdout.is_terminal());
+    let mut progress = Some(progress).filter(|_| !io::stdout().is_terminal());
     let mut printed = 0;
     thread::scope(|scope| {
         let lines = lines(merge(ranking).take(top));

@@ -1,6 +1,6 @@
 //! Probes all endpoints of the command line, prints what comes out, and stops when told to.
 
-use crate::cli::report;
+use crate::cli::{self, report};
 use crate::endpoints::{self, Argument, Endpoint, Line, within};
 use crate::probe::{NotOpen, Prober};
 use crate::signals;
@@ -174,11 +174,11 @@ type Written = oneshot::Receiver<io::Result<()>>;
 fn writer(to_stderr: bool) -> io::Result<(mpsc::Sender<String>, Written)> {
     let (lines, mut batches) = mpsc::channel::<String>(1);
     let (sender, written) = oneshot::channel();
+    let (what, mut output): (_, Box<dyn Write + Send>) = match to_stderr {
+        true => ("standard error", Box::new(io::stderr())),
+        false => ("standard output", Box::new(cli::standard_output()?)),
+    };
     let write = move || {
-        let (what, mut output): (_, Box<dyn Write>) = match to_stderr {
-            true => ("standard error", Box::new(io::stderr())),
-            false => ("standard output", Box::new(io::stdout())),
-        };
         let mut result = Ok(());
         while let (Ok(()), Some(batch)) = (&result, batches.blocking_recv()) {
             let written = output.write_all(batch.as_bytes());

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => (error.to_string(), 1),
         },
-        Err(error) => (format!("{error}\nTry 'futures-async --help'."), 2),
+        Err(error) => (cli::wrong_usage(&error), 2),
     };
     report(error);
     ExitCode::from(code)
