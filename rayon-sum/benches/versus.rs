@@ -1,4 +1,4 @@
-//! `cargo bench -p rayon-sum`: the library's sums against `iter().sum()` and `par_iter().sum()`.
+//! `cargo bench -p rayon-sum`: the library's sums against the lines that they stand for.
 //!
 //! Every answer is checked while it is timed. The values are small integers, so that even a plain
 //! float sum is exact.
@@ -37,31 +37,29 @@ mod integers {
     #[divan::bench(args = LENGTHS)]
     fn iter_sum_i128(bencher: Bencher, length: usize) {
         let (values, sum) = values::<i64>(length);
-        let sum_i128 = |values: &[i64]| values.iter().map(|&value| i128::from(value)).sum();
-        time(bencher, &values, i128::from(sum), sum_i128);
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn exact_sum_sequential(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(
-            bencher,
-            &values,
-            i128::from(sum),
-            rayon_sum::exact_sum_sequential,
-        );
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn exact_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, i128::from(sum), rayon_sum::exact_sum);
+        time(bencher, &values, sum.into(), |values| {
+            values.iter().map(|&value| i128::from(value)).sum()
+        });
     }
 
     #[divan::bench(args = LENGTHS)]
     fn par_iter_sum_wrapping(bencher: Bencher, length: usize) {
         let (values, sum) = values::<i64>(length);
         time(bencher, &values, sum, |values| values.par_iter().sum());
+    }
+
+    #[divan::bench(args = LENGTHS)]
+    fn par_iter_sum_i128(bencher: Bencher, length: usize) {
+        let (values, sum) = values::<i64>(length);
+        time(bencher, &values, sum.into(), |values| {
+            values.par_iter().map(|&value| i128::from(value)).sum()
+        });
+    }
+
+    #[divan::bench(args = LENGTHS)]
+    fn exact_sum(bencher: Bencher, length: usize) {
+        let (values, sum) = values::<i64>(length);
+        time(bencher, &values, sum.into(), rayon_sum::exact_sum);
     }
 }
 
@@ -75,25 +73,24 @@ mod floats {
     }
 
     #[divan::bench(args = LENGTHS)]
-    fn reproducible_sum_sequential(bencher: Bencher, length: usize) {
+    fn compensated_sum(bencher: Bencher, length: usize) {
         let (values, sum) = values::<f64>(length);
-        time(
-            bencher,
-            &values,
-            sum,
-            rayon_sum::reproducible_sum_sequential,
-        );
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn reproducible_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<f64>(length);
-        time(bencher, &values, sum, rayon_sum::reproducible_sum);
+        time(bencher, &values, sum, |values| {
+            let mut sum = rayon_sum::CompensatedSum::default();
+            values.iter().for_each(|&value| sum.add(value));
+            sum.value()
+        });
     }
 
     #[divan::bench(args = LENGTHS)]
     fn par_iter_sum(bencher: Bencher, length: usize) {
         let (values, sum) = values::<f64>(length);
         time(bencher, &values, sum, |values| values.par_iter().sum());
+    }
+
+    #[divan::bench(args = LENGTHS)]
+    fn reproducible_sum(bencher: Bencher, length: usize) {
+        let (values, sum) = values::<f64>(length);
+        time(bencher, &values, sum, rayon_sum::reproducible_sum);
     }
 }

@@ -1,16 +1,31 @@
-//! Below the cutoff no thread is woken. Alone in its file, because it needs a process in which
-//! nothing else has started rayon's global pool.
+//! Short slices are added up on the calling thread, long ones in the pool. Alone in its file, because
+//! it needs a process whose global pool it can block.
+
+#![allow(clippy::unwrap_used)]
 
 use rayon_sum::{exact_sum, reproducible_sum};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 #[test]
-fn short_slices_do_not_start_the_global_pool() {
-    // One less than INTEGER_CUTOFF and FLOAT_CUTOFF.
-    assert_eq!(exact_sum(&vec![1_i64; (1 << 18) - 1]), (1 << 18) - 1);
-    assert_eq!(
-        reproducible_sum(&vec![1.0; (1 << 15) - 1]),
-        f64::from((1 << 15) - 1)
-    );
-    // Starting it fails once it has been started.
-    assert!(rayon::ThreadPoolBuilder::new().build_global().is_ok());
+fn only_long_slices_wait_for_a_busy_pool() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    pool.build_global().unwrap();
+    let (release, blocked) = mpsc::channel::<()>();
+    rayon::spawn(move || _ = blocked.recv());
+
+    // Would these need the pool, they would hang here, and the test with them.
+    assert_eq!(exact_sum(&vec![1; (1 << 17) - 1]), (1 << 17) - 1);
+    assert_eq!(reproducible_sum(&vec![1.0; 3 << 13]), f64::from(3 << 13));
+
+    let (sender, sums) = mpsc::channel();
+    let (integers, floats) = (sender.clone(), sender);
+    thread::spawn(move || integers.send(exact_sum(&vec![1; 1 << 17])));
+    thread::spawn(move || floats.send(reproducible_sum(&vec![1.0; (3 << 13) + 1]) as i128));
+    // Sequentially they would take far less than this.
+    let waiting = sums.recv_timeout(Duration::from_millis(300));
+    assert_eq!(waiting, Err(mpsc::RecvTimeoutError::Timeout));
+    drop(release);
+    assert_eq!(sums.iter().sum::<i128>(), (1 << 17) + (3 << 13) + 1);
 }
