@@ -37,8 +37,8 @@ mod integers {
     #[divan::bench(args = LENGTHS)]
     fn iter_sum_i128(bencher: Bencher, length: usize) {
         let (values, sum) = values::<i64>(length);
-        time(bencher, &values, sum.into(), |values| {
-            values.iter().map(|&value| i128::from(value)).sum()
+        time(bencher, &values, i128::from(sum), |values| {
+            values.iter().map(|&value| i128::from(value)).sum::<i128>()
         });
     }
 
@@ -51,15 +51,18 @@ mod integers {
     #[divan::bench(args = LENGTHS)]
     fn par_iter_sum_i128(bencher: Bencher, length: usize) {
         let (values, sum) = values::<i64>(length);
-        time(bencher, &values, sum.into(), |values| {
-            values.par_iter().map(|&value| i128::from(value)).sum()
+        time(bencher, &values, i128::from(sum), |values| {
+            values
+                .par_iter()
+                .map(|&value| i128::from(value))
+                .sum::<i128>()
         });
     }
 
     #[divan::bench(args = LENGTHS)]
     fn exact_sum(bencher: Bencher, length: usize) {
         let (values, sum) = values::<i64>(length);
-        time(bencher, &values, sum.into(), rayon_sum::exact_sum);
+        time(bencher, &values, i128::from(sum), rayon_sum::exact_sum);
     }
 }
 

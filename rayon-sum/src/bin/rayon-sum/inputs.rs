@@ -1,6 +1,7 @@
 //! Reads inputs block by block and adds up the blocks in parallel.
 
-use crate::numbers::{Number, Reason, Total, is_space, sum_tokens};
+use crate::numbers::{Number, Reason, Total};
+use crate::tokens::{is_space, sum_tokens};
 use rayon::prelude::*;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -5,6 +5,7 @@ mod demo;
 mod inputs;
 mod numbers;
 mod timeline;
+mod tokens;
 
 use inputs::{BLOCK_SIZE, Input};
 use lexopt::prelude::*;
