@@ -71,20 +71,24 @@ fn describe(pieces: &[Piece], threads: usize, alone: Duration, together: Duratio
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "taken by  {takers}");
 
-    let lane = |thread| {
-        let own = pieces.iter().filter(|piece| piece.thread == thread);
-        let busy: Vec<_> = own.map(|piece| piece.busy).collect();
-        Lane {
-            name: format!("thread {thread}"),
-            note: format!("{} pieces", busy.len()),
-            busy,
-        }
-    };
-    let shown = if threads > LANES { LANES - 1 } else { threads };
-    let lanes: Vec<Lane> = (0..shown).map(lane).collect();
+    let mut lanes: Vec<Lane> = (0..threads)
+        .map(|thread| {
+            let own = pieces.iter().filter(|piece| piece.thread == thread);
+            let busy: Vec<_> = own.map(|piece| piece.busy).collect();
+            Lane {
+                name: format!("thread {thread}"),
+                note: format!("took {}", busy.len()),
+                busy,
+            }
+        })
+        .collect();
+    if threads > LANES {
+        lanes.sort_by_key(|lane| lane.busy.is_empty()); // first those that took any
+        lanes.truncate(LANES - 1);
+    }
     text += &draw(&lanes);
-    if threads > shown {
-        let _ = writeln!(text, "and {} more threads", threads - shown);
+    if threads > lanes.len() {
+        let _ = writeln!(text, "and {} more threads", threads - lanes.len());
     }
     text
 }
@@ -101,18 +105,18 @@ mod tests {
             busy: (ms(from), ms(to)),
             sum: 0,
         };
-        let pieces = [piece(0, 0, 20), piece(0, 20, 57), piece(1, 20, 118)];
-        let (first, second) = ("█".repeat(28), "█".repeat(49));
+        let pieces = [piece(0, 0, 20), piece(0, 20, 57), piece(1, 20, 122)];
+        let (first, second) = ("█".repeat(28), "█".repeat(51));
         let expected = format!(
-            "10 million numbers: alone 180.0 ms, pool of 2: 118.0 ms, 1.5 times as fast
+            "10 million numbers: alone 180.0 ms, pool of 2: 122.0 ms, 1.5 times as fast
 taken by  001
-thread 0 |{first}▒{:30}| 2 pieces
-thread 1 |{:10}{second}| 1 pieces
-         0{:>60}
+thread 0 |{first}▒{:32}| took 2
+thread 1 |{:10}{second}| took 1
+         0{:>62}
 ",
-            "", "", "118.0 ms"
+            "", "", "122.0 ms"
         );
-        assert_eq!(describe(&pieces, 2, ms(180), ms(118)), expected);
+        assert_eq!(describe(&pieces, 2, ms(180), ms(122)), expected);
     }
 
     #[test]
