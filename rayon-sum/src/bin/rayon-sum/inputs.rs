@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, iter};
 
-/// Bytes read at a time, some 0.2 ms of work: long against handing a block over, and short enough
+/// Bytes read at a time, some 0.1 ms of work: long against handing a block over, and short enough
 /// to be still in the core's cache when it is parsed. A token of this length is refused, and float
 /// sums depend on this number in their last digits.
 pub const BLOCK_SIZE: usize = 256 * 1024;
