@@ -1,8 +1,8 @@
 //! Change a vector in place, and sort it, on all cores.
 //!
 //! Use it when the vector is long (10,000 elements) and comparing or changing an element does not
-//! block. `par_sort_unstable` needs no memory, but may swap equal elements: where their order shows,
-//! use `par_sort`.
+//! block. `par_sort_unstable` needs no memory, but may swap equal elements: where their order
+//! shows, use `par_sort`.
 //! Ends: when all is done. On a panic it is raised again in the caller, and every element is still
 //! in the vector, some changed, in any order.
 //! Needs: `cargo add rayon`.

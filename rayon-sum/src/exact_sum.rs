@@ -14,13 +14,13 @@
 //! assert_eq!(sum, i128::from(i64::MAX) - 1);
 //! ```
 //!
-//! [`exact_sum`] is that line with a sequential cutoff, so that a short slice does not pay for waking
-//! threads.
+//! [`exact_sum`] is that line with a sequential cutoff, so that a short slice does not pay for
+//! waking threads.
 //!
 //! # When not to use it
 //!
-//! - When the values are known to be small: `par_iter().sum()` takes half the time while they are in
-//!   the cache, and the same time beyond.
+//! - When the values are known to be small: `par_iter().sum()` takes half the time while they are
+//!   in the cache, and the same time beyond.
 //! - For `usize` and `isize`, which are not `Into<i128>`: write the line, with `value as i128`.
 //! - When values arrive over time: send batches of them through a channel pipeline.
 //! - While holding a lock: a thread that waits for rayon may run another job of the pool meanwhile,
@@ -44,8 +44,8 @@ const MIN_LEN: usize = 1 << 16;
 /// Adds up integers in parallel, exactly.
 ///
 /// Of values of at most 64 bits the sum cannot overflow: that would take 2^63 of them. For a
-/// narrower type, narrow the total once, at the end, with `try_from`. The total of `i128` values has
-/// to fit itself, as with `iter().sum()`.
+/// narrower type, narrow the total once, at the end, with `try_from`. The total of `i128` values
+/// has to fit itself, as with `iter().sum()`.
 ///
 /// Below 2^17 values the calling thread adds alone.
 ///

@@ -1,4 +1,4 @@
-//! Sums of slices in parallel with [rayon](rayon), the pool of threads that steal work from each
+//! Sums of slices in parallel with [rayon], the pool of threads that steal work from each
 //! other: integers exactly, floats with the same bits on every run.
 //!
 //! rayon is for computing on what is in memory already. Work that waits, for files, sockets or
@@ -6,8 +6,8 @@
 //!
 //! | you want | the piece | what it promises |
 //! |---|---|---|
-//! | to add up integers | [`exact_sum`](exact_sum()) | the true sum as `i128`, on any build profile |
-//! | to add up floats | [`reproducible_sum`](reproducible_sum()) | the same bits on any number of threads |
+//! | to add up integers | [`exact_sum`](exact_sum()) | the true sum, as `i128` |
+//! | to add up floats | [`reproducible_sum`](reproducible_sum()) | the same bits in any pool |
 //! | the running sum behind it | [`CompensatedSum`] | what rounding takes away is added back |
 //!
 //! Each piece is one file that can be copied alone. What is too small for a library (the first

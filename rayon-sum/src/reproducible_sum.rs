@@ -32,8 +32,8 @@ use rayon::prelude::*;
 /// other last digits.
 const PIECE: usize = 1 << 13;
 
-/// The sequential cutoff: rayon halves a row of pieces as long as both halves have this many. To add
-/// them up takes as long as waking another thread, 10 to 20 µs.
+/// The sequential cutoff: rayon halves a row of pieces as long as both halves have this many. To
+/// add them up takes as long as waking another thread, 10 to 20 µs.
 const MIN_PIECES: usize = 2;
 
 /// Adds up floats in parallel, with compensation: the same bits for every number of threads.
@@ -43,9 +43,9 @@ const MIN_PIECES: usize = 2;
 /// three pieces the calling thread adds alone.
 ///
 /// An infinity or NaN among the values gives what `iter().sum()` gives, but for the bits of a NaN,
-/// which IEEE 754 leaves open. Where the running sum of the finite values in a piece, or that of the
-/// pieces, leaves the range of `f64`, the result is an infinity or NaN, even if the total would fit,
-/// and whatever else there is. A sum of zero is `+0.0`.
+/// which IEEE 754 leaves open. Where the running sum of the finite values in a piece, or that of
+/// the pieces, leaves the range of `f64`, the result is an infinity or NaN, even if the total would
+/// fit, and whatever else there is. A sum of zero is `+0.0`.
 ///
 /// # Panics
 ///

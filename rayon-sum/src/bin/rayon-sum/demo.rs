@@ -61,10 +61,10 @@ pub fn picture() -> String {
 fn describe(pieces: &[Piece], threads: usize, alone: Duration, together: Duration) -> String {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     let ratio = alone.as_secs_f64() / together.as_secs_f64();
+    let (alone, together) = (milliseconds(alone), milliseconds(together));
     let mut text = format!(
-        "10 million numbers: alone {:.1} ms, pool of {threads}: {:.1} ms, {ratio:.1} times as fast\n",
-        milliseconds(alone),
-        milliseconds(together)
+        "10 million numbers: alone {alone:.1} ms, pool of {threads}: {together:.1} ms, \
+         {ratio:.1} times as fast\n"
     );
     let digit = |piece: &Piece| char::from_digit((piece.thread % 36) as u32, 36).unwrap_or('?');
     let takers: String = pieces.iter().map(digit).collect();
