@@ -412,18 +412,22 @@ mod tests {
         );
     }
 
+    /// They cancel, so that what is left of them depends on the order.
+    fn cancelling_floats() -> String {
+        let values = random(5)
+            .take(2000)
+            .map(|bits| bits as i64 as f64 * 2_f64.powi((bits % 64) as i32));
+        let mut values: Vec<f64> = values.collect();
+        let negated: Vec<f64> = values.iter().rev().map(|value| -value).collect();
+        values.extend(negated);
+        values.iter().map(|value| format!("{value:e}\n")).collect()
+    }
+
     #[test]
     fn float_sums_follow_the_documented_scheme_bit_for_bit() {
         // Blocks of 64 bytes, each ending after its last white space; compensated within a block,
         // then from block to block.
-        let mut values: Vec<f64> = random(5)
-            .take(2000)
-            .map(|bits| bits as i64 as f64 * 2_f64.powi((bits % 64) as i32))
-            .collect();
-        // They cancel, so that what is left depends on the order.
-        let negated: Vec<f64> = values.iter().rev().map(|value| -value).collect();
-        values.extend(negated);
-        let text: String = values.iter().map(|value| format!("{value:e}\n")).collect();
+        let text = cancelling_floats();
         let mut expected = rayon_sum::CompensatedSum::default();
         let mut rest = text.as_str();
         while !rest.is_empty() {
@@ -450,6 +454,32 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// As slow as a pipe can be: a byte at a time, after an interruption.
+    struct Trickle(io::Cursor<String>, bool);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            self.0.read(&mut buffer[..1])
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_depend_on_how_much_is_ready_at_a_time() {
+        let text = cancelling_floats();
+        let expected = sum_texts(&[&text], 64, 2);
+        let other_blocks = sum_texts(&[&text], 1 << 20, 2);
+        assert_ne!(expected, other_blocks); // otherwise this could not fail
+        let trickling = within_deadline(move || {
+            let inputs = [input("pipe", Trickle(io::Cursor::new(text), false))];
+            in_pool(2, || sum(inputs.into_iter(), 64))
+        });
+        assert_eq!(trickling, expected);
     }
 
     #[test]
