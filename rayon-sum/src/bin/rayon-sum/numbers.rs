@@ -125,21 +125,26 @@ impl Total {
         if self.kind == Kind::Float {
             let mut sum = self.floats;
             self.whole.add_to(&mut sum);
-            sum.add(fraction as f64 / ONE as f64);
+            // In two parts, as the first is rounded: alone, it makes -0.1 (-1 and 0.9) something else.
+            let (rounded, one) = (fraction as f64, ONE as f64); // 10^18 is exact
+            let high = rounded / one;
+            let rest = (-high).mul_add(one, rounded) + (fraction - rounded as i128) as f64;
+            sum.add(high);
+            sum.add(rest / one);
             return match (self.special, sum.value()) {
                 (0.0, sum) if sum.is_finite() => Ok(Number::Float(sum)),
                 (0.0, _) => Err(Reason::FloatOverflow),
                 (special, _) => Ok(Number::Float(special)),
             };
         }
-        let mut whole = self.whole.value().ok_or(Reason::IntegerOverflow)?;
+        // -1 and 0.75 are -0.25. Before the whole part has to fit: it is nearer to 0 then.
+        if self.whole.is_negative() && fraction > 0 {
+            self.whole.add(1);
+            fraction -= ONE;
+        }
+        let whole = self.whole.value().ok_or(Reason::IntegerOverflow)?;
         if self.kind == Kind::Integer {
             return Ok(Number::Integer(whole));
-        }
-        // -1 and 0.75 are -0.25.
-        if whole < 0 && fraction > 0 {
-            whole += 1;
-            fraction -= ONE;
         }
         let fraction = fraction as i64; // between -10^18 and 10^18
         Ok(Number::Decimal { whole, fraction })
@@ -165,6 +170,10 @@ impl WideSum {
     fn merge(&mut self, other: Self) {
         self.add(other.low);
         self.overflows += other.overflows;
+    }
+
+    fn is_negative(self) -> bool {
+        self.overflows < 0 || (self.overflows == 0 && self.low < 0)
     }
 
     fn value(self) -> Option<i128> {
@@ -199,6 +208,13 @@ mod tests {
         value(text).unwrap().to_string()
     }
 
+    /// The sum of two blocks.
+    fn merged(parts: [&str; 2]) -> Result<Number, Reason> {
+        let [mut total, later] = parts.map(|part| sum_tokens(part.as_bytes()).unwrap().0);
+        total.merge(later);
+        total.value()
+    }
+
     #[test]
     fn decimals_are_added_exactly() {
         for (text, expected) in [
@@ -229,12 +245,14 @@ mod tests {
         for decimal in [
             format!("{max}.999999999999999999"),
             format!("{min}.0"),
-            format!("{}.5", min + 1),
+            format!("{min}.999999999999999999"),
         ] {
             assert_eq!(sum(&decimal), decimal);
         }
         assert_eq!(sum(&format!("{max}.5 {max}.75 {min} {min}")), "-0.75");
-        for overflow in [format!("{max}.5 0.5"), format!("{min}.0 -0.5")] {
+        assert_eq!(sum(&format!("{min}.0 -0.5")), format!("{min}.5"));
+        assert_eq!(sum(&format!("{min}.5 {max}.0")), "-1.5");
+        for overflow in [format!("{max}.5 0.5"), format!("{min}.5 -0.5")] {
             assert_eq!(value(&overflow), Err(Reason::IntegerOverflow));
         }
     }
@@ -259,9 +277,8 @@ mod tests {
             assert_eq!(sum(text), expected);
             let (first, second) = text.split_once(' ').unwrap();
             for parts in [[first, second], [second, first]] {
-                let [mut total, later] = parts.map(|part| sum_tokens(part.as_bytes()).unwrap().0);
-                total.merge(later);
-                assert_eq!(total.value().unwrap().to_string(), expected, "{parts:?}");
+                let total = merged(parts).unwrap();
+                assert_eq!(total.to_string(), expected, "{parts:?}");
             }
         }
     }
@@ -327,6 +344,44 @@ mod tests {
             assert_eq!(
                 value(&format!("{limit} {limit} 0e0")),
                 Ok(Number::Float(expected))
+            );
+        }
+    }
+
+    #[test]
+    fn a_decimal_among_floats_is_rounded_once() {
+        for decimal in [
+            "0.1",
+            "-0.1",
+            "-0.000000000000000001",
+            "1.5691",
+            "-2.53",
+            "-0.999999999999999999",
+        ] {
+            let expected = Ok(Number::Float(decimal.parse().unwrap()));
+            assert_eq!(value(&format!("{decimal} 0e0")), expected, "{decimal}");
+        }
+    }
+
+    #[test]
+    fn blocks_may_overflow_as_long_as_the_total_fits() {
+        let (min, max) = (i128::MIN, i128::MAX);
+        let (high, low) = (format!("{max} {max} 1"), format!("{min} {min} 1"));
+        assert_eq!(merged([&high, &low]), Ok(Number::Integer(0)));
+        assert_eq!(merged([&low, &high]), Ok(Number::Integer(0)));
+    }
+
+    #[test]
+    fn infinities_of_several_blocks_are_added() {
+        let infinity = Ok(Number::Float(f64::INFINITY));
+        for parts in [["inf", "inf"], ["1", "inf"], ["inf 1", "-1e0"]] {
+            assert_eq!(merged(parts), infinity, "{parts:?}");
+        }
+        for parts in [["inf", "-inf"], ["nan", "1"], ["inf", "nan"]] {
+            let nan = merged(parts);
+            assert!(
+                matches!(nan, Ok(Number::Float(nan)) if nan.is_nan()),
+                "{parts:?}"
             );
         }
     }
