@@ -281,20 +281,35 @@ fn help_and_version_are_printed() {
     assert_prints(&["-V"], b"", version);
 }
 
-/// The line that the help recommends for a column of a CSV file, on such a file.
+/// The line that the help recommends for a column of a CSV file, on one that Excel might write.
 #[test]
 #[cfg(unix)]
 fn the_recipe_of_the_help_sums_a_column() {
     let (_, help, _) = outcome(run(&["--help"], b""));
     let recipe = help.lines().find(|line| line.contains("cut -d,")).unwrap();
-    file("prices.csv", "name,price\npen,\"1.10\"\nink,NA\npad,2.20\n");
+    let csv = "\u{feff}name,price\r\npen,\"1.10\"\r\nink,NA\r\npad,2.20\r\n";
+    file("excel.csv", csv);
     let program = format!("\"{}\"", env!("CARGO_BIN_EXE_rayon-sum"));
+    let recipe = recipe.replace("rayon-sum", &program);
+    let recipe = recipe.replace("prices.csv", "excel.csv"); // the other is the README's
     let output = Command::new("sh")
-        .args(["-c", &recipe.replace("rayon-sum", &program)])
+        .args(["-c", &recipe])
         .current_dir(folder())
         .output()
         .unwrap();
     assert_eq!(outcome(output), (Some(0), "3.3\n".into(), "".into()));
+}
+
+#[test]
+fn the_environment_sets_the_number_of_threads_within_the_limit() {
+    for (variable, threads) in [("3", 3), ("100000", 512)] {
+        let mut command = rayon_sum(&[]);
+        command.env("RAYON_NUM_THREADS", variable);
+        let (code, _, picture) = outcome(command.output().unwrap());
+        assert_eq!(code, Some(0));
+        let pool = format!("pool of {threads}: ");
+        assert!(picture.contains(&pool), "{picture}");
+    }
 }
 
 #[test]
@@ -318,6 +333,7 @@ fn wrong_usage_is_explained() {
             "missing argument for option '--threads'",
         ),
         (&["--sideways"], "invalid option '--sideways'"),
+        (&["--side\nways"], "invalid option '--side\\nways'"),
     ] {
         assert_fails(args, b"", 2, &format!("rayon-sum: {problem}\n{hint}"));
     }
@@ -384,6 +400,21 @@ fn a_reader_that_leaves_is_no_error() {
         outcome(child.wait_with_output().unwrap()),
         (Some(0), "".into(), "".into())
     );
+}
+
+#[test]
+#[cfg(unix)]
+fn standard_output_that_cannot_be_written_is_an_error() {
+    let path = folder().join(file("read-only", "1 2\n"));
+    let mut command = rayon_sum(&["read-only"]);
+    command
+        .stdout(fs::File::open(path).unwrap())
+        .stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output();
+    let (code, _, stderr) = outcome(output.unwrap());
+    assert_eq!(code, Some(1));
+    let start = "rayon-sum: standard output: Bad file descriptor";
+    assert!(stderr.starts_with(start), "{stderr}");
 }
 
 #[test]

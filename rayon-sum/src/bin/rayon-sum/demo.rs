@@ -66,7 +66,7 @@ fn describe(pieces: &[Piece], threads: usize, alone: Duration, together: Duratio
         "10 million numbers: alone {alone:.1} ms, pool of {threads}: {together:.1} ms, \
          {ratio:.1} times as fast\n"
     );
-    let digit = |piece: &Piece| char::from_digit((piece.thread % 36) as u32, 36).unwrap_or('?');
+    let digit = |piece: &Piece| char::from_digit(piece.thread as u32, 36).unwrap_or('+');
     let takers: String = pieces.iter().map(digit).collect();
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "taken by  {takers}");
@@ -131,6 +131,8 @@ thread 1 |{:10}{second}| took 1
             let second = Duration::from_millis(1000);
             let text = describe(&pieces.collect::<Vec<_>>(), threads, second, second);
             assert!(text.lines().count() <= 8, "{text}");
+            let takers = text.lines().nth(1).unwrap_or_default();
+            assert_eq!(takers.contains("xyz++"), threads > 36, "{text}");
             assert!(
                 text.lines().all(|line| line.chars().count() <= 79),
                 "{text}"

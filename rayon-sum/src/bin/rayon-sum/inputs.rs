@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, iter};
+use std::{fmt, iter, mem};
 
 /// Bytes read at a time, some 0.1 ms of work: long against handing a block over, and short enough
 /// to be still in the core's cache when it is parsed. A token of this length is refused, and float
@@ -15,6 +15,8 @@ pub const BLOCK_SIZE: usize = 256 * 1024;
 
 /// Blocks whose sums are held at a time, so that memory does not grow with the input.
 const WINDOW: usize = 1024;
+
+const UTF_16: &str = "is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
 
 /// A named stream of text; `reader` is the error if it could not be opened.
 pub struct Input {
@@ -41,7 +43,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Error::Read { input, error } => write!(f, "{input}: {error}"),
+            Error::Read { input, .. } => f.write_str(input),
             Error::Token {
                 input,
                 line,
@@ -58,7 +60,14 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Read { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Adds up all numbers of all inputs, in the current rayon pool. With several errors, the first in
 /// input order is returned.
@@ -210,6 +219,9 @@ struct Open {
     reader: Box<dyn Read + Send>,
     /// The start of a token that the last block was cut in front of.
     tail: Vec<u8>,
+    /// Comes behind what was read before it.
+    error: Option<io::Error>,
+    is_new: bool,
 }
 
 impl<I: Iterator<Item = Input>> Iterator for Blocks<'_, I> {
@@ -243,6 +255,8 @@ impl Open {
                 name: name.into(),
                 reader,
                 tail: Vec::new(),
+                error: None,
+                is_new: true,
             }),
             Err(error) => Err(Error::Read { input: name, error }),
         }
@@ -254,26 +268,40 @@ impl Open {
         let mut length = self.tail.len();
         buffer[..length].copy_from_slice(&self.tail);
         let mut is_last = false;
-        while length < buffer.len() && !is_last {
+        while length < buffer.len() && !is_last && self.error.is_none() {
             match self.reader.read(&mut buffer[length..]) {
                 Ok(read) => {
                     is_last = read == 0;
                     length += read;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let input = self.name.to_string();
-                    return Err(Error::Read { input, error });
+                Err(error) => self.error = Some(error),
+            }
+        }
+        let read_error = |error| {
+            let input = self.name.to_string();
+            Error::Read { input, error }
+        };
+        if mem::take(&mut self.is_new) {
+            match &buffer[..length] {
+                [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+                    return Err(read_error(io::Error::other(UTF_16)));
                 }
+                // The byte-order mark of UTF-8, which Windows likes to write.
+                [0xEF, 0xBB, 0xBF, ..] => buffer[..3].fill(b' '),
+                _ => {}
             }
         }
         if !is_last {
-            let Some(space) = buffer.iter().rposition(is_space) else {
-                return Err(Error::token(&self.name, 1, &buffer, Reason::TooLong));
+            let Some(space) = buffer[..length].iter().rposition(is_space) else {
+                return Err(match self.error.take() {
+                    Some(error) => read_error(error),
+                    None => Error::token(&self.name, 1, &buffer, Reason::TooLong),
+                });
             };
-            length = space + 1;
             self.tail.clear();
-            self.tail.extend_from_slice(&buffer[length..]);
+            self.tail.extend_from_slice(&buffer[space + 1..length]);
+            length = space + 1;
         }
         Ok(Block {
             input: Arc::clone(&self.name),
@@ -314,7 +342,14 @@ mod tests {
         }
     }
 
-    /// Runs in a pool of its own; errors as the user sees them.
+    /// An error as the user sees it.
+    fn shown(error: Error) -> String {
+        let source = std::error::Error::source(&error);
+        let source = source.map_or_else(String::new, |source| format!(": {source}"));
+        format!("{error}{source}")
+    }
+
+    /// Runs in a pool of its own.
     fn in_pool(
         threads: usize,
         sum: impl FnOnce() -> Result<Number, Error> + Send,
@@ -323,7 +358,7 @@ mod tests {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(sum).map_err(|error| error.to_string())
+        pool.install(sum).map_err(shown)
     }
 
     /// Sums texts named `a`, `b`, ... on `threads` threads.
@@ -526,6 +561,25 @@ mod tests {
         assert_eq!(error, "a:1: \"\\u{fffd}\" is not a number");
     }
 
+    #[test]
+    fn a_byte_order_mark_is_skipped_at_the_start_of_an_input() {
+        for block_size in [5, 6, 64] {
+            let sum = sum_texts(&["\u{feff}1 2", "\u{feff}3", "\u{feff}"], block_size, 2);
+            assert_eq!(sum, Ok(Number::Integer(6)));
+        }
+        let elsewhere = sum_texts(&["1\n\u{feff}2"], 64, 2);
+        assert_eq!(elsewhere, Err("a:2: \"\\u{feff}2\" is not a number".into()));
+    }
+
+    #[test]
+    fn utf_16_is_recognised() {
+        for text in [&b"\xFF\xFE7\0\n\0"[..], b"\xFE\xFF\x007\0\n"] {
+            let inputs = [input("excel", text)].into_iter();
+            let expected = "excel: is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
+            assert_eq!(in_pool(1, || sum(inputs, 64)), Err(expected.into()));
+        }
+    }
+
     /// Fails or panics after some text.
     struct Broken(io::Cursor<&'static str>, fn() -> io::Error);
 
@@ -538,32 +592,45 @@ mod tests {
         }
     }
 
-    fn sum_broken(text: &'static str, error: fn() -> io::Error) -> Result<Number, String> {
+    fn sum_broken(
+        text: &'static str,
+        block_size: usize,
+        error: fn() -> io::Error,
+    ) -> Result<Number, String> {
         within_deadline(move || {
             let inputs = [
                 input("disk", Broken(io::Cursor::new(text), error)),
                 input("more", io::repeat(b'x')),
             ];
-            in_pool(2, || sum(inputs.into_iter(), 4))
+            in_pool(2, || sum(inputs.into_iter(), block_size))
         })
     }
 
     #[test]
     fn a_read_error_names_its_input() {
-        let sum = sum_broken("1 2 3 4 5 6 7", || io::Error::other("head crash"));
-        assert_eq!(sum, Err("disk: head crash".into()));
+        for block_size in [4, 7, 13, 14, 64] {
+            for text in ["1 2 3 4 5 6 7", "1 2 3 4 5 6 ", "1 2 3 4 5 6 -", "1", ""] {
+                let sum = sum_broken(text, block_size, || io::Error::other("head crash"));
+                assert_eq!(sum, Err("disk: head crash".into()), "{block_size}");
+            }
+        }
     }
 
     #[test]
     fn a_bad_token_before_a_read_error_is_reported_first() {
-        let sum = sum_broken("1 2 3 x 5 6 7", || io::Error::other("head crash"));
-        assert_eq!(sum, Err("disk:1: \"x\" is not a number".into()));
+        for block_size in [4, 8, 13, 14, 64] {
+            let sum = sum_broken("1 2 3 x 5 6 7", block_size, || {
+                io::Error::other("head crash")
+            });
+            let expected = "disk:1: \"x\" is not a number";
+            assert_eq!(sum, Err(expected.into()), "{block_size}");
+        }
     }
 
     #[test]
     #[cfg(panic = "unwind")]
     fn a_panic_while_reading_reaches_the_caller() {
-        let sum = || sum_broken("1 2 3", || panic!("reader"));
+        let sum = || sum_broken("1 2 3", 4, || panic!("reader"));
         let payload = std::panic::catch_unwind(sum).unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"reader"));
     }
@@ -590,7 +657,7 @@ mod tests {
                 has_failed: false,
             };
             let failed = blocks.find_map(Result::err);
-            assert_eq!(failed.unwrap().to_string(), error);
+            assert_eq!(shown(failed.unwrap()), error);
             assert!(blocks.next().is_none());
             assert_eq!(opened, 1);
         }

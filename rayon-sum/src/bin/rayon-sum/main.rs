@@ -9,6 +9,7 @@ mod tokens;
 
 use inputs::{BLOCK_SIZE, Input};
 use lexopt::prelude::*;
+use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,11 +27,11 @@ Numbers are separated by white space; - is standard input. The sum is
   - else a 64-bit float, the same on any number of threads; 1e309 is refused
     as too large, 1e-400 is 0.
 
-A column of a CSV file, without the header, quotes and what is missing:
-  tail -n +2 prices.csv | cut -d, -f2 | tr -d '\"' | grep -vx NA | rayon-sum -
+A column of a CSV file, without header, quotes, \\r and what is missing:
+  tail -n +2 prices.csv | cut -d, -f2 | tr -d '\"\\r' | grep -vx NA | rayon-sum -
 
 Options:
-      --threads N  1 to 512 [default: RAYON_NUM_THREADS, or one per core]
+      --threads N  1 to 512 [default: RAYON_NUM_THREADS, else one per core]
   -h, --help       print this help
   -V, --version    print the version
 ";
@@ -44,9 +45,12 @@ fn main() -> ExitCode {
     let (error, code) = match Command::parse() {
         Ok(command) => match command.run() {
             Ok(()) => return ExitCode::SUCCESS,
-            Err(error) => (error.to_string(), 1),
+            Err(error) => match error.source() {
+                Some(source) => (format!("{error}: {source}"), 1),
+                None => (error.to_string(), 1),
+            },
         },
-        Err(error) => (format!("{error}\nTry 'rayon-sum --help'."), 2),
+        Err(error) => (cli::wrong_usage(&error), 2),
     };
     cli::report(error);
     ExitCode::from(code)
@@ -65,7 +69,7 @@ enum Command {
 
 impl Command {
     fn parse() -> Result<Self, lexopt::Error> {
-        let mut threads = 0; // rayon's default
+        let mut threads = default_threads();
         let mut files = Vec::new();
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
@@ -108,6 +112,13 @@ impl Command {
         }
         Ok(())
     }
+}
+
+/// What rayon would take from the environment, within our limit; 0 leaves the choice to it.
+fn default_threads() -> usize {
+    let threads = env::var("RAYON_NUM_THREADS").ok();
+    let threads = threads.and_then(|threads| threads.parse().ok());
+    threads.map_or(0, |threads: usize| threads.min(MAX_THREADS))
 }
 
 /// Opens an argument when its turn comes, so that a thousand files need one descriptor.

@@ -8,7 +8,13 @@ use std::time::Duration;
 /// All that a program prints fits into this many columns.
 const COLUMNS: usize = 79;
 
+/// Leaves 20 columns and more for the bar.
+const LONGEST: usize = 27;
+
 /// A row of the picture.
+///
+/// Name and note are cut after `LONGEST` characters. They are the caller's to escape; each
+/// character counts as one column.
 pub struct Lane {
     /// Stands before the bar.
     pub name: String,
@@ -24,10 +30,10 @@ pub struct Lane {
 pub fn draw(lanes: &[Lane]) -> String {
     let longest = |text: fn(&Lane) -> &String| {
         let lengths = lanes.iter().map(|lane| text(lane).chars().count());
-        lengths.max().unwrap_or(0)
+        lengths.max().unwrap_or(0).min(LONGEST)
     };
     let (name_width, note_width) = (longest(|lane| &lane.name), longest(|lane| &lane.note));
-    let bar_width = COLUMNS.saturating_sub(name_width + note_width + 4).max(20);
+    let bar_width = COLUMNS - (name_width + note_width + 4);
     let spans = lanes.iter().flat_map(|lane| &lane.busy);
     let end = spans.map(|&(_, end)| end).max().unwrap_or_default();
 
@@ -36,8 +42,12 @@ pub fn draw(lanes: &[Lane]) -> String {
         let bar: String = (0..bar_width)
             .map(|column| shade(&lane.busy, end, column, bar_width))
             .collect();
+        let (name, note) = (&lane.name, &lane.note);
         // Writing to a `String` cannot fail.
-        let _ = write!(picture, "{:name_width$} |{bar}| {}", lane.name, lane.note);
+        let _ = write!(
+            picture,
+            "{name:name_width$.name_width$} |{bar}| {note:.note_width$}"
+        );
         picture.truncate(picture.trim_end().len());
         picture.push('\n');
     }
@@ -63,7 +73,7 @@ fn shade(busy: &[(Duration, Duration)], end: Duration, column: usize, columns: u
         0.875.. => '█',
         0.625.. => '▓',
         0.375.. => '▒',
-        share if share > 0.0 => '░',
+        share if share > 1e-9 => '░', // not what rounding leaves at an edge
         _ => ' ',
     }
 }
@@ -101,8 +111,8 @@ mod tests {
 
     #[test]
     fn nothing_is_wider_than_a_terminal() {
-        let long = "a name of some length";
-        let picture = draw(&[lane(long, &[(5, 7)], "a note"), lane("", &[], "")]);
+        let long = "long ".repeat(40);
+        let picture = draw(&[lane(&long, &[(5, 7)], &long), lane("", &[], "")]);
         for line in picture.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
         }
