@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use rayon::prelude::*;
 use std::fmt::Debug;
 
-const LENGTHS: [usize; 7] = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+const LENGTHS: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 fn main() {
     // Starting the pool is paid once per process, not once per sum.
@@ -15,85 +15,56 @@ fn main() {
     divan::main();
 }
 
-/// -500 to 499 over and over, and their sum.
-fn values<T: From<i32>>(length: usize) -> (Vec<T>, T) {
-    let values = || (-500..500).cycle().take(length);
-    (values().map(T::from).collect(), T::from(values().sum()))
+/// -500 to 499 over and over, so that every thousand add up to -500.
+fn values<T: From<i32>>(length: usize) -> Vec<T> {
+    (-500..500).cycle().take(length).map(T::from).collect()
 }
 
-fn time<T, R: PartialEq + Debug>(bencher: Bencher, values: &[T], expected: R, sum: fn(&[T]) -> R) {
-    bencher.bench_local(|| assert_eq!(sum(black_box(values)), expected));
+fn time<T: From<i32>, R: From<i32> + PartialEq + Debug>(
+    bencher: Bencher,
+    length: usize,
+    sum: fn(&[T]) -> R,
+) {
+    let (values, expected) = (values::<T>(length), R::from(length as i32 / -2));
+    bencher.bench_local(|| assert_eq!(sum(black_box(&values)), expected));
 }
 
+// A second for each of the 25 lines, so that all end within a minute.
+#[divan::bench_group(max_time = 1)]
 mod integers {
     use super::*;
 
     #[divan::bench(args = LENGTHS)]
-    fn iter_sum_wrapping(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, sum, |values| values.iter().sum());
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn iter_sum_i128(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, i128::from(sum), |values| {
-            values.iter().map(|&value| i128::from(value)).sum::<i128>()
-        });
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn par_iter_sum_wrapping(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, sum, |values| values.par_iter().sum());
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn par_iter_sum_i128(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, i128::from(sum), |values| {
-            values
-                .par_iter()
-                .map(|&value| i128::from(value))
-                .sum::<i128>()
-        });
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn exact_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<i64>(length);
-        time(bencher, &values, i128::from(sum), rayon_sum::exact_sum);
-    }
-}
-
-mod floats {
-    use super::*;
-
-    #[divan::bench(args = LENGTHS)]
     fn iter_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<f64>(length);
-        time(bencher, &values, sum, |values| values.iter().sum());
-    }
-
-    #[divan::bench(args = LENGTHS)]
-    fn compensated_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<f64>(length);
-        time(bencher, &values, sum, |values| {
-            let mut sum = rayon_sum::CompensatedSum::default();
-            values.iter().for_each(|&value| sum.add(value));
-            sum.value()
+        time::<i64, i128>(bencher, length, |values| {
+            values.iter().map(|&value| i128::from(value)).sum()
         });
     }
 
     #[divan::bench(args = LENGTHS)]
     fn par_iter_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<f64>(length);
-        time(bencher, &values, sum, |values| values.par_iter().sum());
+        time::<i64, i128>(bencher, length, |values| {
+            values.par_iter().map(|&value| i128::from(value)).sum()
+        });
+    }
+
+    #[divan::bench(args = LENGTHS)]
+    fn exact_sum(bencher: Bencher, length: usize) {
+        time::<i64, i128>(bencher, length, rayon_sum::exact_sum);
+    }
+}
+
+#[divan::bench_group(max_time = 1)]
+mod floats {
+    use super::*;
+
+    #[divan::bench(args = LENGTHS)]
+    fn par_iter_sum(bencher: Bencher, length: usize) {
+        time::<f64, f64>(bencher, length, |values| values.par_iter().sum());
     }
 
     #[divan::bench(args = LENGTHS)]
     fn reproducible_sum(bencher: Bencher, length: usize) {
-        let (values, sum) = values::<f64>(length);
-        time(bencher, &values, sum, rayon_sum::reproducible_sum);
+        time::<f64, f64>(bencher, length, rayon_sum::reproducible_sum);
     }
 }

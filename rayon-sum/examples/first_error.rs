@@ -1,6 +1,7 @@
 //! Map in parallel where an item can fail: all the values, or the first error.
 //!
 //! Use it when one error makes the rest useless; to keep all errors, `collect` a `Vec<Result<_, _>>`.
+//! For the first error, items before it are mapped again: the map must have no side effects.
 //! Ends: after an error no item is started, and those that run are finished; which of several
 //! errors `collect` gives is a matter of luck. A panic is raised again in the caller.
 //! Needs: `cargo add rayon`.

@@ -1,4 +1,4 @@
-//! A buffer per thread, made once and used for many items: `map_init`.
+//! A buffer used for many items, instead of one for each: `map_init` makes one per part.
 //!
 //! Use it when each item needs memory, a random generator or a connection that is costly to make;
 //! not for results: those are what the closure returns.

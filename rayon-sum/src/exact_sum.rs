@@ -1,4 +1,5 @@
-//! Adds up the integers of a slice in parallel, exactly, on any build profile.
+//! Adds up the integers of a slice in parallel, exactly: those of at most 64 bits on any build
+//! profile.
 //!
 //! # When to use it
 //!
@@ -19,8 +20,8 @@
 //!
 //! # When not to use it
 //!
-//! - When the values are known to be small: `par_iter().sum()` takes half the time while they are
-//!   in the cache, and the same time beyond.
+//! - When the values are known to be small: `par_iter().sum()` is faster while they are in the
+//!   cache, and as fast beyond.
 //! - For `usize` and `isize`, which are not `Into<i128>`: write the line, with `value as i128`.
 //! - When values arrive over time: send batches of them through a channel pipeline.
 //! - While holding a lock: a thread that waits for rayon may run another job of the pool meanwhile,
@@ -44,15 +45,18 @@ const MIN_LEN: usize = 1 << 16;
 /// Adds up integers in parallel, exactly.
 ///
 /// Of values of at most 64 bits the sum cannot overflow: that would take 2^63 of them. For a
-/// narrower type, narrow the total once, at the end, with `try_from`. The total of `i128` values
-/// has to fit itself, as with `iter().sum()`.
+/// narrower type, narrow the total once, at the end, with `try_from`.
+///
+/// The sum of `i128` values can overflow, a partial sum too, and where rayon splits decides which
+/// there are: that panics with overflow checks and wraps without, as with `iter().sum()`.
 ///
 /// Below 2^17 values the calling thread adds alone.
 ///
 /// # Panics
 ///
-/// If converting a value does; or if rayon cannot start the threads of its global pool, which the
-/// first call outside of another pool does.
+/// If converting a value does; with overflow checks, if a sum of `i128` values overflows; or if
+/// rayon cannot start the threads of its global pool, which the first call outside of another pool
+/// does.
 ///
 /// # Examples
 ///
@@ -133,6 +137,16 @@ mod tests {
             assert_eq!(exact_sum(&vec![i64::MIN; length]), n * i128::from(i64::MIN));
             assert_eq!(exact_sum(&vec![u64::MAX; length]), n * i128::from(u64::MAX));
             assert_eq!(exact_sum(&vec![i8::MIN; length]), n * -128);
+        }
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn a_sum_of_128_bits_that_overflows_panics_or_wraps_as_a_plain_one_does() {
+        for values in [[i128::MAX, 1, -1], [i128::MAX, 1, 0]] {
+            let sum = panic::catch_unwind(|| exact_sum(&values));
+            let plain = panic::catch_unwind(|| values.iter().sum());
+            assert_eq!(sum.ok(), plain.ok());
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! | you want | the piece | what it promises |
 //! |---|---|---|
-//! | to add up integers | [`exact_sum`](exact_sum()) | the true sum, as `i128` |
+//! | to add up integers | [`exact_sum`](exact_sum()) | the true sum, as `i128`, of values of at most 64 bits |
 //! | to add up floats | [`reproducible_sum`](reproducible_sum()) | the same bits in any pool |
 //! | the running sum behind it | [`CompensatedSum`] | what rounding takes away is added back |
 //!

@@ -10,7 +10,7 @@
 //!
 //! # When not to use it
 //!
-//! - When the last digits do not matter: `par_iter().sum()` takes half the time.
+//! - When the last digits do not matter: `par_iter().sum()` is faster.
 //! - When the sum must be correct to the last bit for *every* input: compensation works with twice
 //!   the digits of `f64`: plenty, but not unlimited. Use a crate for exact summation.
 //! - For money: add up an integer number of cents.
@@ -22,7 +22,7 @@
 //!
 //! It returns when every value is added, in the caller's pool (rayon's global one, or that of the
 //! enclosing `ThreadPool::install`), also when that has one thread or the call is nested in another
-//! parallel iterator. There is nothing in it that can fail.
+//! parallel iterator. Only starting rayon's global pool can fail: see Panics.
 //!
 //! Needs: `cargo add rayon`.
 
