@@ -5,209 +5,355 @@
 
 #![allow(unexpected_cfgs)] // `--cfg loom` is set by hand
 #![cfg(loom)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use loom::model;
-use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use loom::thread::{self, JoinHandle};
-use std::num::NonZero;
+// The files under test say `std`, and get this file: what loom models stands here in std's place.
+extern crate self as std;
+extern crate std as real_std;
 
-// Once more, on loom's atomics: the library that Cargo links here was built on those of std.
+pub use loom::thread;
+pub use real_std::{collections, fmt, num};
+
+pub mod sync {
+    pub use crate::models::{Mutex, OnceLock};
+    pub use loom::sync::{Arc, MutexGuard};
+    pub use real_std::sync::PoisonError;
+
+    pub mod atomic {
+        pub use crate::models::AtomicU64;
+        pub use loom::sync::atomic::{AtomicBool, Ordering};
+    }
+}
+
+#[path = "../examples/publish.rs"]
 #[allow(dead_code)]
-#[path = "../src/lib.rs"]
-mod atomics_counter;
-use atomics_counter::{Counter, Number, ShardedCounter};
+mod publish;
+#[path = "../src/sharded_counter.rs"]
+#[allow(dead_code)]
+mod sharded_counter;
 
-fn counter(start: u64) -> Arc<Counter> {
-    let counter = Counter::default();
-    counter.add(start);
-    Arc::new(counter)
+/// What loom lacks: `const` constructors, and a `OnceLock`.
+mod models {
+    use loom::lazy_static::Lazy;
+    use loom::sync::LockResult;
+    use loom::sync::atomic::{self, Ordering};
+    use real_std::marker::PhantomData;
+    use real_std::{mem, ops, sync};
+
+    /// Made on first use, which is to be before it is shared.
+    pub struct AtomicU64(u64, sync::OnceLock<atomic::AtomicU64>);
+
+    impl AtomicU64 {
+        pub const fn new(value: u64) -> Self {
+            AtomicU64(value, sync::OnceLock::new())
+        }
+    }
+
+    impl ops::Deref for AtomicU64 {
+        type Target = atomic::AtomicU64;
+
+        fn deref(&self) -> &Self::Target {
+            self.1.get_or_init(|| atomic::AtomicU64::new(self.0))
+        }
+    }
+
+    impl Default for AtomicU64 {
+        fn default() -> Self {
+            AtomicU64(0, sync::OnceLock::from(atomic::AtomicU64::new(0)))
+        }
+    }
+
+    /// As std's: one thread makes the value, the others wait, and see all of it.
+    pub struct OnceLock<T> {
+        state: AtomicU64,
+        value: sync::OnceLock<T>,
+    }
+
+    const EMPTY: u64 = 0;
+    const BUSY: u64 = 1;
+    const FULL: u64 = 2;
+
+    impl<T> OnceLock<T> {
+        pub const fn new() -> Self {
+            OnceLock {
+                state: AtomicU64::new(EMPTY),
+                value: sync::OnceLock::new(),
+            }
+        }
+
+        pub fn get(&self) -> Option<&T> {
+            let full = self.state.load(Ordering::Acquire) == FULL;
+            full.then(|| self.value.get().unwrap())
+        }
+
+        pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            let state = &self.state;
+            let mut found = state.load(Ordering::Acquire);
+            if found == EMPTY {
+                let (from, to) = (Ordering::Acquire, Ordering::Acquire);
+                match state.compare_exchange(EMPTY, BUSY, from, to) {
+                    Ok(_) => {
+                        let _ = self.value.set(make());
+                        state.store(FULL, Ordering::Release);
+                        found = FULL;
+                    }
+                    Err(other) => found = other,
+                }
+            }
+            while found != FULL {
+                loom::thread::yield_now();
+                found = state.load(Ordering::Acquire);
+            }
+            self.value.get().unwrap()
+        }
+    }
+
+    impl<T> Default for OnceLock<T> {
+        fn default() -> Self {
+            OnceLock::new()
+        }
+    }
+
+    /// In a `static`, empty again in each execution.
+    pub struct Mutex<T: 'static>(Lazy<loom::sync::Mutex<T>>);
+
+    impl<T: Default> Mutex<T> {
+        pub const fn new(empty: T) -> Self {
+            mem::forget(empty);
+            Mutex(Lazy {
+                init: || loom::sync::Mutex::new(T::default()),
+                _p: PhantomData,
+            })
+        }
+
+        pub fn lock(&'static self) -> LockResult<loom::sync::MutexGuard<'static, T>> {
+            self.0.get().lock()
+        }
+    }
 }
 
-fn two_shards() -> Arc<ShardedCounter> {
-    Arc::new(ShardedCounter::new(NonZero::new(2).unwrap()))
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
+use loom::thread::JoinHandle;
+use publish::Size;
+use real_std::collections::BTreeSet;
+use sharded_counter::{Number, Place, ShardedCounter};
+
+/// All that `run` returns, in every execution.
+///
+/// loom skips executions if a thread loads and then stores an atomic that others started after it
+/// have changed. So whoever adds is spawned first, whoever reads or takes after it, and the thread
+/// of `run` joins them and does nothing meanwhile.
+fn outcomes<T: Ord + Send + 'static>(run: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
+    let all = real_std::sync::Arc::new(real_std::sync::Mutex::new(BTreeSet::new()));
+    let inserting = real_std::sync::Arc::clone(&all);
+    loom::model(move || {
+        let outcome = run();
+        inserting.lock().unwrap().insert(outcome);
+    });
+    real_std::mem::take(&mut *all.lock().unwrap())
+        .into_iter()
+        .collect()
 }
 
-fn spawn<T: Send + Sync + 'static, R: 'static>(
-    shared: &Arc<T>,
-    body: impl FnOnce(&T) -> R + 'static,
-) -> JoinHandle<R> {
+fn spawn<S: 'static, T: 'static>(
+    shared: &Arc<S>,
+    body: impl FnOnce(&S) -> T + 'static,
+) -> JoinHandle<T> {
     let shared = Arc::clone(shared);
     thread::spawn(move || body(&shared))
 }
 
-#[test]
-fn additions_by_two_threads_are_all_there_after_join() {
-    model(|| {
-        let one = counter(0);
-        let other = spawn(&one, |one| one.add(1));
-        one.add(1);
-        other.join().unwrap();
-        assert_eq!(one.get(), 2);
-    });
+fn join<T, const N: usize>(threads: [JoinHandle<T>; N]) -> [T; N] {
+    threads.map(|thread| thread.join().unwrap())
+}
+
+/// Adds on a new thread, as the owner of this number.
+fn spawn_add(many: &Arc<ShardedCounter>, number: usize, amount: u64) -> JoinHandle<()> {
+    spawn(many, move |many| many.add_at(Place::of(number), amount))
+}
+
+/// A counter with so much in the cell of number 0.
+fn holding(amount: u64) -> Arc<ShardedCounter> {
+    let many = ShardedCounter::new();
+    many.add_at(Place::of(0), amount);
+    let _ = many.get(); // uses each atomic
+    Arc::new(many)
 }
 
 #[test]
-fn a_drain_of_one_atomic_among_additions_loses_and_doubles_nothing() {
-    model(|| {
-        let one = counter(1);
-        let other = spawn(&one, |one| one.add(10));
-        let drained = one.drain();
-        other.join().unwrap();
-        assert_eq!(drained + one.get(), 11);
+fn a_read_holds_all_from_before_it_and_any_of_the_additions_meanwhile() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = [spawn_add(&many, 0, 10), spawn_add(&many, 1, 100)];
+        let reading = spawn(&many, ShardedCounter::get);
+        join(adding);
+        assert_eq!(many.get(), 111);
+        reading.join().unwrap()
     });
+    assert_eq!(seen, [1, 11, 101, 111]);
 }
 
 #[test]
-fn additions_to_owned_and_shared_shards_are_all_there_after_join() {
-    model(|| {
-        let many = two_shards();
-        let sharing = spawn(&many, |many| many.add_as(2, 1));
-        let owner = spawn(&many, |many| many.add_as(1, 10));
-        many.add_as(4, 100);
-        many.add_as(0, 1000);
-        sharing.join().unwrap();
-        owner.join().unwrap();
-        many.add_as(1, 10_000); // the number of an ended thread
-        assert_eq!(many.get(), 11_111);
+fn a_bucket_is_made_once_whoever_is_first() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = [spawn_add(&many, 1, 10), spawn_add(&many, 2, 100)];
+        join(adding);
+        many.get()
     });
+    assert_eq!(seen, [111]);
+}
+
+#[test]
+fn a_read_meets_a_bucket_that_is_being_made() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = spawn(&many, |many| {
+            many.add_at(Place::of(1), 10);
+            many.add_at(Place::of(2), 100);
+        });
+        let reading = spawn(&many, ShardedCounter::get);
+        join([adding]);
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [1, 11, 101, 111]);
+}
+
+#[test]
+fn reads_never_go_down() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = spawn_add(&many, 0, 10);
+        let reading = spawn(&many, |many| (many.get(), many.get()));
+        adding.join().unwrap();
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [(1, 1), (1, 11), (11, 11)]);
+}
+
+#[test]
+fn two_threads_that_add_and_then_read_may_both_miss_the_other() {
+    let seen = outcomes(|| {
+        let many = holding(0);
+        many.add_at(Place::of(1), 0);
+        let threads = [0, 1].map(|number| {
+            spawn(&many, move |many| {
+                many.add_at(Place::of(number), 1);
+                many.get()
+            })
+        });
+        join(threads)
+    });
+    assert_eq!(seen, [[1, 1], [1, 2], [2, 1], [2, 2]]);
+}
+
+/// A thread adds and then looks at a flag; another one sets the flag and then takes.
+fn last_take(between: fn()) -> Vec<(bool, u64)> {
+    outcomes(move || {
+        let shared = Arc::new((holding(0), AtomicBool::new(false)));
+        let adding = spawn(&shared, move |(many, stop)| {
+            many.add_at(Place::of(0), 1);
+            between();
+            stop.load(SeqCst)
+        });
+        let taking = spawn(&shared, move |(many, stop)| {
+            stop.store(true, SeqCst);
+            between();
+            many.take()
+        });
+        let (stopped, taken) = (adding.join().unwrap(), taking.join().unwrap());
+        assert_eq!(taken + shared.0.get(), 1);
+        (stopped, taken)
+    })
+}
+
+#[test]
+fn a_last_take_by_a_flag_needs_fences() {
+    let all = [(false, 0), (false, 1), (true, 0), (true, 1)];
+    assert_eq!(last_take(|| ()), all);
+    assert_eq!(last_take(|| fence(SeqCst)), all[1..]);
+}
+
+#[test]
+fn takes_lose_and_double_nothing() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = spawn_add(&many, 0, 10);
+        let taking = [(); 2].map(|()| spawn(&many, ShardedCounter::take));
+        adding.join().unwrap();
+        let taken = join(taking);
+        assert_eq!(taken[0] + taken[1] + many.take(), 11);
+        taken
+    });
+    assert_eq!(seen, [[0, 1], [0, 11], [1, 0], [1, 10], [10, 1], [11, 0]]);
+}
+
+#[test]
+fn a_read_among_takes_does_not_fall_below_zero() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = spawn_add(&many, 0, 10);
+        let taking = spawn(&many, ShardedCounter::take);
+        let reading = spawn(&many, ShardedCounter::get);
+        adding.join().unwrap();
+        taking.join().unwrap();
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [0, 1, 10, 11]);
 }
 
 #[test]
 fn a_number_may_pass_from_thread_to_thread() {
-    model(|| {
-        let many = two_shards();
-        let add = |many: &ShardedCounter| {
-            let number = Number::take();
-            many.add_as(number.0, 1);
-            number.0
-        };
-        let others = [spawn(&many, add), spawn(&many, add)];
-        let numbers = others.map(|other| other.join().unwrap());
-        assert!(numbers.iter().all(|&number| number < 2), "{numbers:?}");
-        assert_eq!(many.get(), 2, "lost an update");
-    });
-}
-
-#[test]
-#[should_panic(expected = "lost an update")]
-fn two_threads_of_one_number_would_lose_updates() {
-    model(|| {
-        let many = two_shards();
-        let other = spawn(&many, |many| many.add_as(0, 1));
-        many.add_as(0, 1);
-        other.join().unwrap();
-        assert_eq!(many.get(), 2, "lost an update");
-    });
-}
-
-#[test]
-fn reads_lie_between_start_and_end_and_never_go_down() {
-    model(|| {
-        let many = two_shards();
-        many.add_as(0, 10);
-        let owner = spawn(&many, |many| many.add_as(1, 1));
-        let sharing = spawn(&many, |many| many.add_as(2, 1));
-        let (first, second) = (many.get(), many.get());
-        assert!(10 <= first && first <= second && second <= 12);
-        owner.join().unwrap();
-        assert!(many.get() >= 11);
-        sharing.join().unwrap();
-        assert_eq!(many.get(), 12);
-    });
-}
-
-#[test]
-fn drains_among_additions_lose_and_double_nothing() {
-    model(|| {
-        let many = two_shards();
-        let adding = spawn(&many, |many| (many.add_as(0, 1), many.add_as(2, 10)));
-        let draining = spawn(&many, ShardedCounter::drain);
-        let drained = [many.drain(), draining.join().unwrap()];
-        assert!(drained.iter().all(|&part| part <= 11), "{drained:?}");
-        adding.join().unwrap();
-        assert_eq!(drained[0] + drained[1] + many.drain(), 11);
-        assert_eq!(many.get(), 0);
-    });
-}
-
-#[test]
-fn a_read_among_drains_does_not_fall_below_zero() {
-    model(|| {
-        let many = two_shards();
-        let reading = spawn(&many, ShardedCounter::get);
-        many.add_as(0, 1);
-        many.drain();
-        assert!(reading.join().unwrap() <= 1);
-    });
-}
-
-#[test]
-fn checked_additions_at_the_limit_hand_out_the_last_value_once() {
-    model(|| {
-        let one = counter(u64::MAX - 1);
-        let other = spawn(&one, |one| one.checked_add(1));
-        let results = [one.checked_add(1), other.join().unwrap()];
-        assert!(results.contains(&Some(u64::MAX)) && results.contains(&None));
-        assert_eq!(one.get(), u64::MAX);
-    });
-}
-
-#[test]
-fn saturating_additions_stop_at_the_limit() {
-    model(|| {
-        let one = counter(u64::MAX - 2);
-        let other = spawn(&one, |one| one.saturating_add(2));
-        one.saturating_add(1);
-        other.join().unwrap();
-        assert_eq!(one.get(), u64::MAX);
-    });
-}
-
-#[test]
-#[should_panic(expected = "lost an update")]
-fn loom_finds_the_update_that_load_then_store_loses() {
-    model(|| {
-        let count = Arc::new(AtomicU64::new(0));
-        let add = |count: &AtomicU64| {
-            count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
-        };
-        let other = spawn(&count, add);
-        add(&count);
-        other.join().unwrap();
-        assert_eq!(count.load(Ordering::SeqCst), 2, "lost an update");
-    });
-}
-
-/// Whoever sees the flag must see the count that was made before.
-fn publish(store: Ordering, load: Ordering) {
-    model(move || {
-        let shared = Arc::new((Counter::default(), AtomicBool::new(false)));
-        let writer = spawn(&shared, move |(counter, done)| {
-            counter.add(1);
-            done.store(true, store);
+    let seen = outcomes(|| {
+        let many = holding(0);
+        let threads = [(); 2].map(|()| {
+            spawn(&many, |many| {
+                let number = Number::take();
+                many.add_at(number.place, 1);
+                number.place
+            })
         });
-        let (counter, done) = &*shared;
-        if done.load(load) {
-            assert_eq!(counter.get(), 1, "saw the flag without the count");
-        }
-        writer.join().unwrap();
+        let [one, other] = join(threads);
+        assert_eq!(many.get(), 2);
+        one == other
     });
+    assert_eq!(seen, [false, true]);
 }
 
 #[test]
-fn release_and_acquire_publish_a_count() {
-    publish(Ordering::Release, Ordering::Acquire);
+fn two_threads_of_one_number_would_lose_updates() {
+    let seen = outcomes(|| {
+        let many = holding(0);
+        let adding = [spawn_add(&many, 0, 1), spawn_add(&many, 0, 1)];
+        join(adding);
+        many.get()
+    });
+    assert_eq!(seen, [1, 2]);
 }
 
 #[test]
-#[should_panic(expected = "saw the flag without the count")]
-fn a_relaxed_store_publishes_nothing() {
-    publish(Ordering::Relaxed, Ordering::Acquire);
+fn threads_without_a_number_share_a_cell() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = [(); 2].map(|()| spawn(&many, |many| many.add_at(Place::SHARED, 1)));
+        let reading = spawn(&many, ShardedCounter::get);
+        join(adding);
+        assert_eq!(many.get(), 3);
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [1, 2, 3]);
 }
 
 #[test]
-#[should_panic(expected = "saw the flag without the count")]
-fn a_relaxed_load_is_shown_nothing() {
-    publish(Ordering::Release, Ordering::Relaxed);
+fn a_published_size_is_seen_whole_or_not_at_all() {
+    let seen = outcomes(|| {
+        let size = Arc::new(Size::default());
+        let writing = spawn(&size, |size| size.publish("800", "600"));
+        let reading = spawn(&size, Size::get);
+        writing.join().unwrap().unwrap();
+        assert_eq!(size.get(), Some((800, 600)));
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [None, Some((800, 600))]);
 }

@@ -4,6 +4,7 @@ use atomics_counter::{Counter, ShardedCounter};
 use std::fmt;
 use std::hint::black_box;
 use std::num::NonZero;
+// Relaxed throughout, as in the counters: a count publishes only itself.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,36 +24,33 @@ pub enum Way {
     OneAtomic,
     CompareExchange,
     Adjacent,
+    PaddedAtomics,
     Sharded,
     Local,
     LoadThenStore,
 }
 
 impl Way {
-    /// In the order of the table, which is that of the declaration.
-    pub const ALL: [Way; 7] = [
+    /// Those that lose no update, in the order of the table, which is that of the declaration.
+    pub const EXACT: [Way; 7] = [
         Way::Mutex,
         Way::OneAtomic,
         Way::CompareExchange,
         Way::Adjacent,
+        Way::PaddedAtomics,
         Way::Sharded,
         Way::Local,
-        Way::LoadThenStore,
     ];
-
-    /// Whether it never loses an update.
-    pub fn is_exact(self) -> bool {
-        self != Way::LoadThenStore
-    }
 
     /// A number of this kind, at 0, for so many threads.
     pub fn start(self, threads: NonZero<usize>) -> Box<dyn Count> {
         match self {
             Way::Mutex => Box::new(Mutex::new(0)),
             Way::OneAtomic => Box::new(Counter::new()),
-            Way::CompareExchange => Box::new(CompareExchange(Counter::new())),
-            Way::Adjacent => Box::new(Adjacent((0..threads.get()).map(|_| 0.into()).collect())),
-            Way::Sharded => Box::new(ShardedCounter::new(threads)),
+            Way::CompareExchange => Box::new(CompareExchange(AtomicU64::new(0))),
+            Way::Adjacent => Box::new(PerThread::<Adjacent>::new(threads)),
+            Way::PaddedAtomics => Box::new(PerThread::<Padded>::new(threads)),
+            Way::Sharded => Box::new(ShardedCounter::new()),
             Way::Local => Box::new(Local(Counter::new())),
             Way::LoadThenStore => Box::new(LoadThenStore(AtomicU64::new(0))),
         }
@@ -66,7 +64,8 @@ impl fmt::Display for Way {
             Way::Mutex => "Mutex",
             Way::OneAtomic => "one atomic fetch_add",
             Way::CompareExchange => "compare-exchange loop",
-            Way::Adjacent => "adjacent atomics",
+            Way::Adjacent => "adjacent fetch_add",
+            Way::PaddedAtomics => "padded fetch_add",
             Way::Sharded => "sharded counter",
             Way::Local => "local then one add",
             Way::LoadThenStore => "load then store (bug)",
@@ -99,33 +98,66 @@ impl Count for Counter {
     }
 }
 
-struct CompareExchange(Counter);
+struct CompareExchange(AtomicU64);
 
 impl Count for CompareExchange {
     fn increment(&self, _thread: usize, increments: u64) {
         for _ in 0..increments {
-            self.0.saturating_add(1);
+            let mut seen = self.0.load(Relaxed);
+            while let Err(now) = self
+                .0
+                .compare_exchange_weak(seen, seen + 1, Relaxed, Relaxed)
+            {
+                seen = now;
+            }
         }
     }
 
     fn total(&self) -> u64 {
-        self.0.get()
+        self.0.load(Relaxed)
     }
 }
 
-/// A counter per thread, but eight of them on one cache line: false sharing.
-struct Adjacent(Vec<AtomicU64>);
+/// An atomic for each thread.
+struct PerThread<A>(Box<[A]>);
 
-impl Count for Adjacent {
+/// Side by side, eight of them share a cache line: false sharing.
+#[derive(Default)]
+struct Adjacent(AtomicU64);
+
+/// Alone on its cache lines, as a cell of a `ShardedCounter`: only the addition differs.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(AtomicU64);
+
+impl AsRef<AtomicU64> for Adjacent {
+    fn as_ref(&self) -> &AtomicU64 {
+        &self.0
+    }
+}
+
+impl AsRef<AtomicU64> for Padded {
+    fn as_ref(&self) -> &AtomicU64 {
+        &self.0
+    }
+}
+
+impl<A: Default> PerThread<A> {
+    fn new(threads: NonZero<usize>) -> Self {
+        PerThread((0..threads.get()).map(|_| A::default()).collect())
+    }
+}
+
+impl<A: AsRef<AtomicU64> + Sync> Count for PerThread<A> {
     fn increment(&self, thread: usize, increments: u64) {
-        let own = &self.0[thread];
+        let own = self.0[thread].as_ref();
         for _ in 0..increments {
-            own.fetch_add(1, Relaxed); // a plain count
+            own.fetch_add(1, Relaxed);
         }
     }
 
     fn total(&self) -> u64 {
-        self.0.iter().map(|own| own.load(Relaxed)).sum() // as above
+        self.0.iter().map(|own| own.as_ref().load(Relaxed)).sum()
     }
 }
 
