@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! 100 of 100 done
-//! 70 of 100 done: a worker died at its item 20
+//! 70 of 100 done: item 20 failed
 //! ```
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -56,6 +56,10 @@ fn main() {
 
     // The case that goes wrong: a worker dies, and 100 is never reached.
     let (done, result) = run(20, |_| ());
-    assert!(result.is_err() && done == EACH + 20);
-    println!("{done} of 100 done: a worker died at its item 20");
+    let Err(panic) = result else {
+        unreachable!("item 20 fails")
+    };
+    let reason = panic.downcast::<String>().unwrap_or_default();
+    assert_eq!(done, EACH + 20);
+    println!("{done} of 100 done: {reason}");
 }

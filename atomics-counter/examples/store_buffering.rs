@@ -7,16 +7,16 @@
 //!
 //! ```text
 //! Release and Acquire: both may miss the other's store
-//! SeqCst: never in 10000 rounds
-//! a fence(SeqCst) in between: never in 10000 rounds
-//! fetch_add on one atomic: one was told 2, in each of 10000 rounds
+//! SeqCst: never in 50000 rounds
+//! a fence(SeqCst) in between: never in 50000 rounds
+//! fetch_add on one atomic: one was told 2, in each of 50000 rounds
 //! ```
 
 use std::hint;
 use std::sync::atomic::{AtomicU32, Ordering::*, fence};
 use std::thread;
 
-const ROUNDS: u32 = 10_000;
+const ROUNDS: u32 = 50_000;
 
 /// Two threads add 1 at the same time, by `add`, which returns the sum as it sees it. Returns in how
 /// many rounds both saw 1, and so neither the total.
@@ -24,18 +24,21 @@ fn both_miss(add: impl Fn(&[AtomicU32; 2], usize) -> u32 + Sync) -> usize {
     let rounds: Vec<[AtomicU32; 2]> = (0..ROUNDS).map(|_| Default::default()).collect();
     let arrived = AtomicU32::new(0);
     let run = |me| -> Vec<u32> {
-        let round = |(both, cells): (u32, _)| {
+        let chunk = |(chunk, rounds): (u32, &[[AtomicU32; 2]])| {
             arrived.fetch_add(1, Relaxed); // only to meet: nothing is published
             for looks in 1.. {
                 match arrived.load(Relaxed) {
-                    count if count >= 2 * both => break,
+                    count if count >= 2 * chunk => break,
                     _ if looks % 1000 == 0 => thread::yield_now(), // there may be one core
                     _ => hint::spin_loop(),
                 }
             }
-            add(cells, me)
+            rounds
+                .iter()
+                .map(|cells| add(cells, me))
+                .collect::<Vec<_>>()
         };
-        (1..).zip(&rounds).map(round).collect()
+        (1..).zip(rounds.chunks(100)).flat_map(chunk).collect()
     };
     let mut theirs = Vec::new();
     let mine = thread::scope(|scope| {

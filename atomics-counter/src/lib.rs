@@ -3,7 +3,7 @@
 //! | counter | one addition | reading | memory |
 //! |---|---|---|---|
 //! | [`Counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load for each thread alive | 640 bytes, and 128 to 256 for each thread |
+//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell, of which there is one or two for each thread | 640 bytes, and 128 per cell |
 //!
 //! Count locally first: a plain `let mut count` per thread, or per batch, and one [`Counter::add`]
 //! at the end beat everything here.
