@@ -27,9 +27,11 @@
 //!   Of the other additions, a read holds those up to some point: it is a value that the count had.
 //! - Of two reads, the second gives no less than the first if the first happens before it, and
 //!   nobody takes. By the clock alone that is not so, between two threads.
-//! - Additions queue up, each on top of the last: no two return the same, and of n threads that add
-//!   1 each, one gets n. So the last one knows by what `add` returns. But all here is `Relaxed`: the
-//!   count publishes nothing else, and whoever sees it may not yet see what was written before it.
+//! - Additions queue up, each on top of the last: no two additions of 1 return the same (before it
+//!   wraps around, and if nobody takes), and of n threads that add 1 each, one gets n. So the last
+//!   one knows by what `add` returns.
+//! - All here is `Relaxed`: the count publishes nothing else, and whoever sees it may not yet see
+//!   what was written before it.
 //! - A thread that adds and then looks at a flag, and one that sets the flag and then takes, may
 //!   both miss the other's doing. Take the rest after a `join`; or put `fence(SeqCst)` between
 //!   the two steps of both (`store_buffering.rs`).
@@ -91,7 +93,6 @@ impl Counter {
 
     /// Returns the count and starts again at 0, in one step: each addition shows in one `take` or
     /// in a later `get`, and in no two.
-    #[must_use = "what is taken is counted no more"]
     pub fn take(&self) -> u64 {
         self.0.swap(0, Relaxed)
     }
@@ -141,8 +142,8 @@ mod tests {
 
     #[test]
     fn no_two_additions_return_the_same_and_the_last_one_the_total() {
-        const EACH: u64 = 20_000;
-        for threads in [1, 2, 3, 16] {
+        const EACH: u64 = 300_000; // long enough for threads to meet
+        for threads in [1, 2, 4] {
             let count = Counter::new();
             let counts = on_threads(threads, || {
                 let counts: Vec<_> = (0..EACH).map(|_| count.add(1)).collect();
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn takes_among_additions_lose_and_double_nothing() {
-        const EACH: u64 = 50_000;
+        const EACH: u64 = 1_000_000; // long enough for threads to meet
         let (count, taken) = (Counter::new(), Counter::new());
         on_threads(4, || {
             for added in 1..=EACH {
