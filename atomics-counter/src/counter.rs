@@ -106,6 +106,7 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::Ordering::SeqCst;
     use std::thread;
+    use std::time::{Duration, Instant};
 
     /// Runs `body` on `threads` threads, which start together, and returns the results.
     fn on_threads<R: Send>(threads: usize, body: impl Fn() -> R + Sync) -> Vec<R> {
@@ -180,18 +181,27 @@ mod tests {
 
     #[test]
     fn takes_among_additions_lose_and_double_nothing() {
-        const EACH: u64 = 1_000_000; // long enough for threads to meet
-        let (count, taken) = (Counter::new(), Counter::new());
-        on_threads(4, || {
-            for added in 1..=EACH {
-                count.add(1);
-                if added % 4 == 0 {
-                    taken.add(count.take());
-                }
+        let (count, taken, added) = (Counter::new(), Counter::new(), Counter::new());
+        let begin = Instant::now();
+        let ongoing = || begin.elapsed() < Duration::from_millis(100); // enough to meet
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while ongoing() {
+                        for _ in 0..1000 {
+                            count.add(1);
+                        }
+                        added.add(1000);
+                    }
+                });
+                scope.spawn(|| {
+                    while ongoing() {
+                        taken.add((0..1000).map(|_| count.take()).sum());
+                    }
+                });
             }
         });
-        count.add(1); // so that something is left
-        assert_eq!(taken.get() + count.get(), 4 * EACH + 1);
+        assert_eq!(taken.get() + count.get(), added.get());
     }
 
     #[test]

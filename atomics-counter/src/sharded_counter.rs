@@ -280,6 +280,7 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::fence;
     use std::thread;
+    use std::time::{Duration, Instant};
 
     /// Runs `body` on `threads` threads, which start together, and returns the results.
     fn on_threads<R: Send>(threads: usize, body: impl Fn() -> R + Sync) -> Vec<R> {
@@ -322,10 +323,23 @@ mod tests {
             on_threads(threads, || (0..EACH).for_each(|_| many.add(3)));
             assert_eq!(many.get(), threads as u64 * EACH * 3);
         }
+    }
+
+    #[test]
+    fn threads_without_a_cell_of_their_own_lose_nothing() {
         let many = ShardedCounter::new();
-        let add = || (0..30 * EACH).for_each(|_| many.add_at(Place::SHARED, 3));
-        on_threads(4, add);
-        assert_eq!(many.get(), 4 * 30 * EACH * 3);
+        let begin = Instant::now();
+        let added = on_threads(4, || {
+            let mut added = 0;
+            while begin.elapsed() < Duration::from_millis(100) {
+                for _ in 0..1000 {
+                    many.add_at(Place::SHARED, 1);
+                }
+                added += 1000;
+            }
+            added
+        });
+        assert_eq!(many.get(), added.iter().sum::<u64>());
     }
 
     #[test]
