@@ -141,9 +141,9 @@ use sharded_counter::{Number, Place, ShardedCounter};
 
 /// All that `run` returns, in every execution.
 ///
-/// loom skips executions if a thread loads and then stores an atomic that others started after it
-/// have changed. So whoever adds is spawned first, whoever reads or takes after it, and the thread
-/// of `run` joins them and does nothing meanwhile.
+/// loom skips some executions when a thread loads and then stores the same atomic (tokio-rs/loom,
+/// issues 166 and 392). So whoever adds is spawned first, whoever reads or takes after it, and the
+/// thread of `run` only joins them; and each test asserts all outcomes, to see that none is skipped.
 fn outcomes<T: Ord + Send + 'static>(run: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let all = real_std::sync::Arc::new(real_std::sync::Mutex::new(BTreeSet::new()));
     let inserting = real_std::sync::Arc::clone(&all);
