@@ -172,6 +172,7 @@ fn wrong_usage_is_explained() {
         ),
         (&["--threads"], "missing argument for option '--threads'"),
         (&["--sideways"], "invalid option '--sideways'"),
+        (&["--\x1b[2J"], "invalid option '--\\u{1b}[2J'"),
         (&["numbers.txt"], "unexpected argument \"numbers.txt\""),
     ] {
         assert_fails(args, 2, &format!("atomics-counter: {problem}\n{hint}"));
@@ -188,6 +189,22 @@ fn a_reader_that_leaves_is_no_error() {
         outcome(child.wait_with_output().unwrap()),
         (Some(0), "".into(), "".into())
     );
+}
+
+#[test]
+#[cfg(unix)]
+fn standard_output_that_cannot_be_written_is_an_error() {
+    let path = folder().join("read-only");
+    fs::write(&path, "").unwrap();
+    let mut command = atomics_counter(&["--time", "1"]);
+    command
+        .stdout(fs::File::open(path).unwrap())
+        .stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output();
+    let (code, _, stderr) = outcome(output.unwrap());
+    assert_eq!(code, Some(1));
+    let start = "atomics-counter: standard output: Bad file descriptor";
+    assert!(stderr.starts_with(start), "{stderr}");
 }
 
 #[test]

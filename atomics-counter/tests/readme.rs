@@ -51,8 +51,8 @@ fn commands_print_what_the_readme_shows() {
     fs::create_dir_all(&folder).unwrap();
     let mut commands = 0;
     for block in blocks(&readme(), "console") {
-        for example in block.split("$ ").skip(1) {
-            let (command, expected) = example.split_once('\n').unwrap();
+        for example in format!("\n{block}").split("\n$ ").skip(1) {
+            let (command, expected) = example.split_once('\n').unwrap_or((example, ""));
             let demonstration = command == concat!("cargo run -p ", env!("CARGO_PKG_NAME"));
             let errors = if demonstration { "2>/dev/null" } else { "2>&1" };
             let shell = Command::new("sh")

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
                 None => (error.to_string(), 1),
             },
         },
-        Err(error) => (format!("{error}\nTry 'atomics-counter --help'."), 2),
+        Err(error) => (cli::wrong_usage(&error), 2),
     };
     cli::report(message);
     ExitCode::from(code)
