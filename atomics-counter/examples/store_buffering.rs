@@ -7,16 +7,16 @@
 //!
 //! ```text
 //! Release and Acquire: both may miss the other's store
-//! SeqCst: never in 50000 rounds
-//! a fence(SeqCst) in between: never in 50000 rounds
-//! fetch_add on one atomic: one was told 2, in each of 50000 rounds
+//! SeqCst: never in 20000 rounds
+//! a fence(SeqCst) in between: never in 20000 rounds
+//! fetch_add on one atomic: one was told 2, in each of 20000 rounds
 //! ```
 
 use std::hint;
 use std::sync::atomic::{AtomicU32, Ordering::*, fence};
 use std::thread;
 
-const ROUNDS: u32 = 50_000;
+const ROUNDS: u32 = 20_000;
 
 /// Two threads add 1 at the same time, by `add`, which returns the sum as it sees it. Returns in how
 /// many rounds both saw 1, and so neither the total.
@@ -38,7 +38,7 @@ fn both_miss(add: impl Fn(&[AtomicU32; 2], usize) -> u32 + Sync) -> usize {
                 .map(|cells| add(cells, me))
                 .collect::<Vec<_>>()
         };
-        (1..).zip(rounds.chunks(100)).flat_map(chunk).collect()
+        (1..).zip(rounds.chunks(500)).flat_map(chunk).collect()
     };
     let mut theirs = Vec::new();
     let mine = thread::scope(|scope| {

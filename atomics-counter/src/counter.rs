@@ -3,7 +3,7 @@
 //! # When to use it
 //!
 //! For what many threads count now and then and others read, such as requests or errors; for ids
-//! that are never given twice; for telling which of several threads was the last.
+//! that are never given twice; for telling which of several threads was the first or the last.
 //!
 //! # When not to use it
 //!
@@ -21,15 +21,16 @@
 //!
 //! # What other threads see
 //!
-//! - A read holds every addition that happens before it, and none that happens after it. "Happens
-//!   before" is Rust's word: earlier on the same thread, or on another one that was joined or that
-//!   handed something over since, by a channel, a lock, or a `Release` store and an `Acquire` load.
-//!   Of the other additions, a read holds those up to some point: it is a value that the count had.
+//! - A read holds every addition that happens before it (less what was taken), and none that happens
+//!   after it. "Happens before" is Rust's word: earlier on the same thread, or on another one that was
+//!   joined or that handed something over since, by a channel, a lock, or a `Release` store and an
+//!   `Acquire` load. Of the other additions, a read holds those up to some point: it is a value that
+//!   the count had.
 //! - Of two reads, the second gives no less than the first if the first happens before it, and
 //!   nobody takes. By the clock alone that is not so, between two threads.
 //! - Additions queue up, each on top of the last: no two additions of 1 return the same (before it
-//!   wraps around, and if nobody takes), and of n threads that add 1 each, one gets n. So the last
-//!   one knows by what `add` returns.
+//!   wraps around, and if nobody takes), and of n threads that add 1 each, one gets 1 and one n. So
+//!   the first and the last one know by what `add` returns.
 //! - All here is `Relaxed`: the count publishes nothing else, and whoever sees it may not yet see
 //!   what was written before it.
 //! - A thread that adds and then looks at a flag, and one that sets the flag and then takes, may
@@ -91,8 +92,8 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
-    /// Returns the count and starts again at 0, in one step: each addition shows in one `take` or
-    /// in a later `get`, and in no two.
+    /// Returns the count and starts again at 0, in one step: what is added is returned by exactly one
+    /// `take`, or still there.
     pub fn take(&self) -> u64 {
         self.0.swap(0, Relaxed)
     }

@@ -3,7 +3,7 @@
 //! | counter | one addition | reading | memory |
 //! |---|---|---|---|
 //! | [`Counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell, of which there is one or two for each thread | 640 bytes, and 128 per cell |
+//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, even if it is idle now |
 //!
 //! Count locally first: a plain `let mut count` per thread, or per batch, and one [`Counter::add`]
 //! at the end beat everything here.
@@ -27,8 +27,8 @@
 //!
 //! `count.store(count.load(SeqCst) + 1, SeqCst)` is two operations under any ordering: two threads
 //! may both load 0, then both store 1, and one update is lost. `fetch_add` is one indivisible
-//! operation; `compare_exchange` stores only if nobody else did since the load. Where one thread
-//! alone writes, as to a cell of a [`ShardedCounter`], load and store are right, and faster.
+//! operation; `compare_exchange` stores only if the value is still the one that was loaded. Where one
+//! thread alone writes, as to a cell of a [`ShardedCounter`], load and store are right, and faster.
 //!
 //! The idioms in `examples/` show one wish each: progress, a stop flag, unique ids, a high-water
 //! mark, publishing, racing initialisation, and when `SeqCst` is needed.

@@ -10,9 +10,10 @@
 //! - The count can wait: count in a local variable and add once per batch, or return it from `join`.
 //!   Nothing is faster.
 //! - It is counted now and then, or there are thousands of counts: use a `Counter` (`counter.rs`).
-//!   This one takes 640 bytes, and up to 256 for each thread that counted while others did, on any
-//!   such counter; a read looks at all of these cells.
-//! - A decision hangs on the count, such as "I was the last": use what `Counter::add` returns.
+//!   This one takes 640 bytes, and up to 256 for each thread that was alive at the same time and had
+//!   counted, on any such counter, even if it is idle now; a read looks at all of these cells.
+//! - A decision hangs on the count, such as "I was the first" or "the last": use what `Counter::add`
+//!   returns.
 //! - In a signal handler or a global allocator: it may lose counts there, or deadlock.
 //!
 //! # How it ends
@@ -21,28 +22,33 @@
 //! cell not made yet, and the thread's end take a lock for a moment. `take` starts over when another
 //! `take` was faster. What a thread added before it ended or panicked stays counted, also what its
 //! thread-local destructors add. A process made by `fork` counts on for itself, from a copy; made
-//! while another thread held one of these locks, it may block in its first addition.
+//! while another thread held one of these locks, it may block where it takes the lock too: in such an
+//! addition, and at the end of each thread that has counted, so also at its exit (not at `_exit` or
+//! `exec`).
 //!
 //! # What other threads see
 //!
-//! - A read holds every addition that happens before it, and none that happens after it. "Happens
-//!   before" is Rust's word: earlier on the same thread, or on another one that was joined or that
-//!   handed something over since, by a channel, a lock, or a `Release` store and an `Acquire` load.
-//!   Of the other additions, a read holds any: of two by different threads maybe the later alone.
+//! - A read holds every addition that happens before it (less what was taken), and none that happens
+//!   after it. "Happens before" is Rust's word: earlier on the same thread, or on another one that was
+//!   joined or that handed something over since, by a channel, a lock, or a `Release` store and an
+//!   `Acquire` load. Of the other additions, a read holds any: of two in different cells maybe the
+//!   later alone.
 //! - So after the threads that add are joined, the count is exact. The end of a `thread::scope` is
 //!   such a join of its closures, but not of their thread-local destructors: for these, `join` each
 //!   handle.
 //! - Of two reads, the second gives no less than the first if the first happens before it, and
 //!   nobody takes. By the clock alone that is not so, between two threads.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too: the
-//!   stores are still on their way. To tell who was the last to add, use a `Counter`: what its
-//!   `add` returns.
+//!   stores are still on their way. Two threads that each read and then add may even both see the
+//!   other's addition: a read of 0 does not tell who was the first. To tell who was the first or the
+//!   last to add, use a `Counter`: what its `add` returns.
 //! - For the same reason, a thread that adds and then looks at a flag, and one that sets the flag
 //!   and then takes, may both miss the other's doing, whatever the ordering of the flag. Take the
 //!   rest after a `join`; or put `fence(SeqCst)` between the two steps of both
 //!   (`store_buffering.rs`).
-//! - What is added is returned by exactly one [`take`](ShardedCounter::take), or still there. While
-//!   somebody takes, a read may count again what was taken meanwhile: use what `take` returns.
+//! - What is added is returned by exactly one [`take`](ShardedCounter::take), or still there. A read
+//!   may count again what was taken by a `take` that does not happen before it, even if that one has
+//!   ended: use what `take` returns.
 //! - All of this is modulo 2^64: overflow wraps around.
 //!
 //! # Why it is exact
@@ -91,7 +97,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 #[derive(Default)]
 pub struct ShardedCounter {
     /// Of doubling size: number 0 has its cell in the first, 1 and 2 in the second, 3 to 6 in the
-    /// third. Each is made when a thread first needs a cell in it, and stays where it is.
+    /// third. Each is made when a thread first needs a cell in it or in a larger one, and stays where
+    /// it is.
     buckets: [OnceLock<Box<[Padded]>>; BUCKETS],
     /// The cell of all threads without one of their own.
     shared: Padded,
@@ -136,7 +143,7 @@ impl ShardedCounter {
     pub(crate) fn add_at(&self, place: Place, amount: u64) {
         match self.buckets.get(place.bucket) {
             Some(bucket) => {
-                let bucket = bucket.get_or_init(|| Place::cells(place.bucket));
+                let bucket = bucket.get_or_init(|| self.cells(place.bucket));
                 let Padded(own) = &bucket[place.index];
                 // No other thread has the place, so nobody stores between this load and this store.
                 own.store(own.load(Relaxed).wrapping_add(amount), Relaxed);
@@ -179,10 +186,20 @@ impl ShardedCounter {
 
     fn ever_added(&self) -> u64 {
         let add = |sum: u64, cell: &Padded| sum.wrapping_add(cell.0.load(Relaxed));
-        let buckets = self.buckets.iter().filter_map(OnceLock::get);
+        // Who sees an addition sees its bucket, and the smaller ones, which were made before.
+        let buckets = self.buckets.iter().map_while(OnceLock::get);
         buckets.fold(add(0, &self.shared), |sum, cells| {
             cells.iter().fold(sum, add)
         })
+    }
+
+    /// For a bucket; makes the smaller ones first, so that a read may stop at one that is missing.
+    #[cold]
+    fn cells(&self, bucket: usize) -> Box<[Padded]> {
+        if let Some(smaller) = bucket.checked_sub(1) {
+            self.buckets[smaller].get_or_init(|| self.cells(smaller));
+        }
+        (0..1 << bucket).map(|_| Padded::default()).collect()
     }
 }
 
@@ -211,11 +228,6 @@ impl Place {
         let bucket = (number + 1).ilog2() as usize;
         let index = number + 1 - (1 << bucket);
         Place { bucket, index }
-    }
-
-    #[cold]
-    fn cells(bucket: usize) -> Box<[Padded]> {
-        (0..1 << bucket).map(|_| Padded::default()).collect()
     }
 }
 
@@ -300,7 +312,7 @@ mod tests {
     /// on one core.
     fn slow_to_read() -> ShardedCounter {
         let many = ShardedCounter::new();
-        many.add_at(Place::of(4094), 0);
+        many.add_at(Place::of(2046), 0);
         many
     }
 
@@ -405,6 +417,24 @@ mod tests {
     }
 
     #[test]
+    fn a_take_holds_what_its_thread_added_before() {
+        let many = slow_to_read();
+        let begin = Instant::now();
+        let next = AtomicU64::new(0);
+        on_threads(3, || {
+            let own = 16 * next.fetch_add(1, Relaxed); // the lowest of this thread's bits
+            for _ in 0..0xffff {
+                many.add(1 << own);
+                many.take();
+                assert_eq!((many.get() >> own) & 0xffff, 0);
+                if begin.elapsed() > Duration::from_millis(200) {
+                    break; // they have met by now, even on one core
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_read_among_takes_does_not_fall_below_zero() {
         const EACH: u64 = 4000;
         let many = slow_to_read();
@@ -414,7 +444,7 @@ mod tests {
                 if round % 2 == 0 {
                     many.take();
                 }
-                // What is taken meanwhile may be counted again, but no more than that.
+                // What the other thread takes may be counted again, but no more than that.
                 let read = many.get();
                 assert!(read <= 2 * EACH, "{read}");
             }
@@ -431,7 +461,7 @@ mod tests {
         let many = ShardedCounter::new();
         let made = |bucket: usize| many.buckets[bucket].get().map(|cells| cells.len());
         many.add_at(Place::of(5), 1);
-        assert_eq!([0, 1, 2, 3].map(made), [None, None, Some(4), None]);
+        assert_eq!([0, 1, 2, 3].map(made), [Some(1), Some(2), Some(4), None]);
         // The last one that has a place, then one too many.
         let last = 65_534;
         many.add_at(Place::of(last), 1);
@@ -444,7 +474,7 @@ mod tests {
     #[test]
     fn cells_lie_on_cache_lines_of_their_own() {
         let many = ShardedCounter::new();
-        let cells = many.buckets[1].get_or_init(|| Place::cells(1));
+        let cells = many.buckets[1].get_or_init(|| many.cells(1));
         let parts = [&cells[0], &cells[1], &many.shared, &many.taken];
         for part in parts {
             assert_eq!(&raw const *part as usize % 128, 0);

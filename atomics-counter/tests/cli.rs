@@ -68,7 +68,7 @@ fn names(table: &str) -> Vec<String> {
     table.lines().map(name).collect()
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 11] = [
     "",
     "",
     "ns per increment,",
@@ -80,16 +80,23 @@ const NAMES: [&str; 13] = [
     "padded fetch_add",
     "sharded counter",
     "local then one add",
-    "load then store (bug) lost",
-    "",
 ];
 
 #[test]
 fn without_arguments_the_table_is_a_picture_and_the_verdict_the_output() {
     let (code, stdout, stderr) = outcome(run(&[]));
-    let verdict = "No way lost an increment, but \"load then store\" did.\n";
+    let verdict = "All ways but \"load then store\" count every increment.\n";
     assert_eq!((code, stdout.as_str()), (Some(0), verdict), "{stderr}");
-    assert_eq!(names(&stderr)[..13], NAMES, "{stderr}");
+    let names = names(&stderr);
+    assert_eq!(names[..11], NAMES, "{stderr}");
+    // On one core, the threads may not meet.
+    let (lost, none) = (
+        "lost",
+        "no increment lost by chance: the threads hardly met",
+    );
+    let lost = [lost, none].map(|lost| format!("load then store (bug) {lost}"));
+    assert!(lost.contains(&names[11]), "{stderr}");
+    assert_eq!(names[12], "", "{stderr}");
     let advice = stderr.lines().skip(13).collect::<Vec<_>>().join(" ");
     assert!(advice.ends_with('.'), "{stderr}");
     assert!(stderr.lines().all(|line| line.len() <= 79), "{stderr}");
@@ -101,7 +108,7 @@ fn any_number_of_threads_is_measured() {
         let stdout = assert_measures(&["--threads", threads, "--time", "1"]);
         let heading = format!("{threads} threads counting for 1 ms, medians of 7 rounds\n");
         assert!(stdout.starts_with(&heading), "{stdout}");
-        assert_eq!(names(&stdout)[..11], NAMES[..11], "{stdout}");
+        assert_eq!(names(&stdout)[..11], NAMES, "{stdout}");
     }
 }
 

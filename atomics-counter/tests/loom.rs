@@ -1,4 +1,5 @@
-//! Every interleaving, and every value that `Relaxed` lets a load see, as far as loom explores:
+//! The interleavings, with every older value that the orderings let a load see, as loom explores them
+//! (it runs no load after a later store of its thread; see the README):
 //!
 //! `RUSTFLAGS='--cfg loom' cargo test -p atomics-counter --test loom --release --target-dir
 //! target/loom`
@@ -39,7 +40,7 @@ mod models {
     use real_std::marker::PhantomData;
     use real_std::{mem, ops, sync};
 
-    /// Made on first use, which is to be before it is shared.
+    /// By `new` made on first use, which is to be before it is shared.
     pub struct AtomicU64(u64, sync::OnceLock<atomic::AtomicU64>);
 
     impl AtomicU64 {
@@ -109,7 +110,10 @@ mod models {
 
     impl<T> Default for OnceLock<T> {
         fn default() -> Self {
-            OnceLock::new()
+            OnceLock {
+                state: AtomicU64::default(),
+                value: sync::OnceLock::new(),
+            }
         }
     }
 
@@ -141,9 +145,12 @@ use sharded_counter::{Number, Place, ShardedCounter};
 
 /// All that `run` returns, in every execution.
 ///
-/// loom skips some executions when a thread loads and then stores the same atomic (tokio-rs/loom,
-/// issues 166 and 392). So whoever adds is spawned first, whoever reads or takes after it, and the
-/// thread of `run` only joins them; and each test asserts all outcomes, to see that none is skipped.
+/// loom skips executions in which a thread loads and then stores an atomic that later threads have
+/// changed, and those in which it reads what later threads change and then adds: of two threads that
+/// each `get` and then `add`, the earlier never sees the later's (tokio-rs/loom, issues 166 and 392).
+/// So whoever adds is spawned first and does not read before it adds, whoever reads or takes comes
+/// after it, and the thread of `run` only joins them; and each test asserts all outcomes, to see that
+/// none is skipped.
 fn outcomes<T: Ord + Send + 'static>(run: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let all = real_std::sync::Arc::new(real_std::sync::Mutex::new(BTreeSet::new()));
     let inserting = real_std::sync::Arc::clone(&all);
@@ -175,9 +182,8 @@ fn spawn_add(many: &Arc<ShardedCounter>, number: usize, amount: u64) -> JoinHand
 
 /// A counter with so much in the cell of number 0.
 fn holding(amount: u64) -> Arc<ShardedCounter> {
-    let many = ShardedCounter::new();
+    let many = ShardedCounter::default(); // not `new`: each atomic is made before it is shared
     many.add_at(Place::of(0), amount);
-    let _ = many.get(); // uses each atomic
     Arc::new(many)
 }
 
@@ -215,6 +221,22 @@ fn a_read_meets_a_bucket_that_is_being_made() {
         });
         let reading = spawn(&many, ShardedCounter::get);
         join([adding]);
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [1, 11, 101, 111]);
+}
+
+#[test]
+fn a_read_may_stop_at_the_first_bucket_that_is_missing() {
+    let seen = outcomes(|| {
+        let many = holding(1);
+        let adding = spawn(&many, |many| {
+            many.add_at(Place::of(3), 10); // makes the bucket of 1 and 2 too
+            many.add_at(Place::of(1), 100);
+        });
+        let reading = spawn(&many, ShardedCounter::get);
+        adding.join().unwrap();
+        assert_eq!(many.get(), 111);
         reading.join().unwrap()
     });
     assert_eq!(seen, [1, 11, 101, 111]);
@@ -290,17 +312,38 @@ fn takes_lose_and_double_nothing() {
 }
 
 #[test]
-fn a_read_among_takes_does_not_fall_below_zero() {
+fn a_take_holds_what_its_thread_added_before() {
+    let seen = outcomes(|| {
+        let many = holding(0);
+        many.add_at(Place::of(1), 0);
+        let threads = [0, 1].map(|number| {
+            spawn(&many, move |many| {
+                many.add_at(Place::of(number), 1);
+                many.take()
+            })
+        });
+        let taken = join(threads);
+        assert_eq!(many.get(), 0); // each took after its own addition
+        taken
+    });
+    assert_eq!(seen, [[0, 2], [1, 1], [2, 0]]);
+}
+
+#[test]
+fn a_read_among_takes_does_not_fall_below_zero_but_may_count_again_what_is_taken() {
     let seen = outcomes(|| {
         let many = holding(1);
         let adding = spawn_add(&many, 0, 10);
         let taking = spawn(&many, ShardedCounter::take);
         let reading = spawn(&many, ShardedCounter::get);
         adding.join().unwrap();
-        taking.join().unwrap();
-        reading.join().unwrap()
+        (taking.join().unwrap(), reading.join().unwrap())
     });
-    assert_eq!(seen, [0, 1, 10, 11]);
+    let (of_one, of_both) = (
+        [(1, 0), (1, 1), (1, 10), (1, 11)],
+        [(11, 0), (11, 1), (11, 11)],
+    );
+    assert_eq!(seen, [&of_one[..], &of_both].concat());
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Command {
                 let report = measure(job)?;
                 // Not `eprint!`, which panics if it cannot be written; it is not the result.
                 let _ = io::stderr().write_all(report.table().as_bytes());
-                print(report.verdict())?;
+                print(report::VERDICT)?;
             }
             Command::Measure { job, format } => print(format(&measure(job)?))?,
         }

@@ -185,8 +185,10 @@ mod tests {
 
     #[test]
     fn the_bug_goes_on_until_something_is_lost() {
-        let row = job(2, 1000).bug(|_| ()).unwrap();
-        assert!(0 < row.lost && row.lost < row.increments, "{row:?}");
+        let mut rounds = 1;
+        let row = job(2, 1000).bug(|_| rounds += 1).unwrap();
+        assert!(row.lost < row.increments, "{row:?}");
+        assert!(row.lost > 0 || rounds == ATTEMPTS, "{row:?}"); // on one core perhaps never
         let mut rounds = 1;
         let row = job(1, 10).bug(|_| rounds += 1).unwrap();
         assert_eq!((row.lost, rounds), (0, 1)); // one thread has nobody to lose it to

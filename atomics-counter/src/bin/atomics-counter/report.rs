@@ -9,6 +9,9 @@ const BAR: f64 = 31.0;
 /// Times the speed of one atomic from which another way is worth the trouble.
 const WORTH_IT: f64 = 1.5;
 
+/// What is the same on every run: else there is no report.
+pub const VERDICT: &str = "All ways but \"load then store\" count every increment.\n";
+
 /// What one job measured.
 pub struct Report {
     pub job: Job,
@@ -65,8 +68,8 @@ impl Report {
     }
 
     fn advice(&self) -> String {
-        let sharded = self.speed(Way::Sharded, Way::OneAtomic);
-        let local = self.speed(Way::Local, Way::OneAtomic);
+        let speed = |way| (self.speed(way, Way::OneAtomic) * 10.0).round() / 10.0; // as it is shown
+        let (sharded, local) = (speed(Way::Sharded), speed(Way::Local));
         if self.job.threads.get() == 1 {
             let one = self.nanoseconds(Way::OneAtomic);
             format!(
@@ -86,21 +89,13 @@ impl Report {
         } else if sharded >= WORTH_IT {
             format!(
                 "Count locally and add once, {local:.1} times as fast as one atomic;\n\
-                 if each count must show at once, shard: {sharded:.1} times."
+                 if each count must show soon, shard: {sharded:.1} times."
             )
         } else {
             format!(
                 "Count locally and add once, {local:.1} times as fast as one atomic;\n\
                  sharding is not worth it here: {sharded:.1} times."
             )
-        }
-    }
-
-    /// What is the same on every run.
-    pub fn verdict(&self) -> &'static str {
-        match self.rows[Way::LoadThenStore as usize].lost {
-            0 => "No way lost an increment, by chance: \"load then store\" may.\n",
-            _ => "No way lost an increment, but \"load then store\" did.\n",
         }
     }
 
@@ -168,12 +163,9 @@ local then one add                 1.00   31.0x #
 load then store (bug)  lost 400000 of 1000000 increments
 
 Count locally and add once, 12.0 times as fast as one atomic;
-if each count must show at once, shard: 6.0 times.
+if each count must show soon, shard: 6.0 times.
 ";
-        let report = report(2, TIMES, 400_000);
-        assert_eq!(report.table(), expected);
-        let verdict = "No way lost an increment, but \"load then store\" did.\n";
-        assert_eq!(report.verdict(), verdict);
+        assert_eq!(report(2, TIMES, 400_000).table(), expected);
     }
 
     #[test]
@@ -187,7 +179,6 @@ if each count must show at once, shard: 6.0 times.
             lost_by(2),
             "no increment lost by chance: the threads hardly met"
         );
-        assert!(report(2, TIMES, 0).verdict().contains("by chance"));
     }
 
     #[test]
@@ -203,7 +194,9 @@ if each count must show at once, shard: 6.0 times.
             "Count locally and add once, 12.0 times as fast as one atomic;\n\
              sharding is not worth it here: 1.2 times."
         );
-        assert!(advice(2, 8.0, 1.0).ends_with("shard: 1.5 times."));
+        for shown_as_the_same in [8.0, 8.05] {
+            assert!(advice(2, shown_as_the_same, 1.0).ends_with("shard: 1.5 times."));
+        }
         assert_eq!(
             advice(2, 10.0, 10.0),
             "Keep one atomic: counting locally is 1.2 times as fast here,\nsharding 1.2 times."
