@@ -3,7 +3,7 @@
 //! | counter | one addition | reading | memory |
 //! |---|---|---|---|
 //! | [`Counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, even if it is idle now |
+//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, idle or not |
 //!
 //! Count locally first: a plain `let mut count` per thread, or per batch, and one [`Counter::add`]
 //! at the end beat everything here.

@@ -39,13 +39,14 @@
 //! - Of two reads, the second gives no less than the first if the first happens before it, and
 //!   nobody takes. By the clock alone that is not so, between two threads.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too: the
-//!   stores are still on their way. Two threads that each read and then add may even both see the
-//!   other's addition: a read of 0 does not tell who was the first. To tell who was the first or the
-//!   last to add, use a `Counter`: what its `add` returns.
+//!   stores are still on their way.
 //! - For the same reason, a thread that adds and then looks at a flag, and one that sets the flag
 //!   and then takes, may both miss the other's doing, whatever the ordering of the flag. Take the
 //!   rest after a `join`; or put `fence(SeqCst)` between the two steps of both
 //!   (`store_buffering.rs`).
+//! - Two threads that each read and then add may even both see the other's addition: a read of 0 does
+//!   not tell who was the first. To tell who was the first or the last to add, use a `Counter`: what
+//!   its `add` returns.
 //! - What is added is returned by exactly one [`take`](ShardedCounter::take), or still there. A read
 //!   may count again what was taken by a `take` that does not happen before it, even if that one has
 //!   ended: use what `take` returns.
