@@ -58,11 +58,8 @@ fn main() {
     });
     assert_eq!(highest.load(Relaxed), 3999);
     println!("the maximum of 4 threads: {highest:?}");
-    let records = [note(&highest, 4000), note(&highest, 4000)];
-    println!(
-        "a record is told at once: {}, then {}",
-        records[0], records[1]
-    );
+    let [first, again] = [note(&highest, 4000), note(&highest, 4000)];
+    println!("a record is told at once: {first}, then {again}");
 
     // The case that goes wrong: between a load and a store, others come.
     let kept = race(|highest, value| highest.store(value, Relaxed));
