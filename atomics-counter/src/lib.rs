@@ -2,8 +2,8 @@
 //!
 //! | counter | one addition | reading | memory |
 //! |---|---|---|---|
-//! | [`Counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, idle or not |
+//! | [`Counter`], in [`counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
+//! | [`ShardedCounter`], in [`sharded_counter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, idle or not |
 //!
 //! Count locally first: a plain `let mut count` per thread, or per batch, and one [`Counter::add`]
 //! at the end beat everything here.
@@ -30,8 +30,17 @@
 //! operation; `compare_exchange` stores only if the value is still the one that was loaded. Where one
 //! thread alone writes, as to a cell of a [`ShardedCounter`], load and store are right, and faster.
 //!
-//! The idioms in `examples/` show one wish each: progress, a stop flag, unique ids, a high-water
-//! mark, publishing, racing initialisation, and when `SeqCst` is needed.
+//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
+//!
+//! | you want to | idiom |
+//! |---|---|
+//! | show the progress of workers | `progress.rs` |
+//! | tell a thread to stop | `stop_flag.rs` |
+//! | give out ids, none of them twice | `unique_ids.rs` |
+//! | keep the maximum ever seen | `high_water_mark.rs` |
+//! | fill it in here, read it there | `publish.rs` |
+//! | know when `SeqCst` is needed | `store_buffering.rs` |
+//! | let threads race to initialise a number, without a lock | `once.rs` |
 
 pub mod counter;
 pub mod sharded_counter;

@@ -4,14 +4,23 @@
 //! rayon is for computing on what is in memory already. Work that waits, for files, sockets or
 //! locks, blocks its threads, of which there are as many as cores.
 //!
-//! | you want | the piece | what it promises |
+//! | you want | piece | what it promises |
 //! |---|---|---|
-//! | to add up integers | [`exact_sum`](exact_sum()) | the true sum, as `i128`, of values of at most 64 bits |
-//! | to add up floats | [`reproducible_sum`](reproducible_sum()) | the same bits in any pool |
-//! | the running sum behind it | [`CompensatedSum`] | what rounding takes away is added back |
+//! | to add up integers | [`exact_sum()`] | the true sum, as `i128`, of values of at most 64 bits |
+//! | to add up floats | [`reproducible_sum()`] | the same bits in any pool |
+//! | the running sum behind it | [`CompensatedSum`], in the same file | what rounding takes away is added back |
 //!
-//! Each piece is one file that can be copied alone. What is too small for a library (the first
-//! error, cancelling, a histogram, scratch buffers, ...) is in `examples/`.
+//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
+//!
+//! | you want to | idiom |
+//! |---|---|
+//! | map in parallel, with an error | `first_error.rs` |
+//! | choose how many threads | `pool_size.rs` |
+//! | stop early | `cancel.rs` |
+//! | count into buckets | `histogram.rs` |
+//! | have a buffer for each job | `scratch.rs` |
+//! | change and sort a vector | `in_place.rs` |
+//! | divide and conquer | `recursion.rs` |
 
 pub mod exact_sum;
 pub mod reproducible_sum;
