@@ -14,7 +14,7 @@
 //!
 //! | you want to | idiom |
 //! |---|---|
-//! | map in parallel, with an error | `first_error.rs` |
+//! | map in parallel, with an error | `fallible_map.rs` |
 //! | choose how many threads | `pool_size.rs` |
 //! | stop early | `cancel.rs` |
 //! | count into buckets | `histogram.rs` |
