@@ -15,6 +15,9 @@ const ONES: u128 = u128::MAX / 255;
 /// core's cache: two MB of table.
 const OWN_WORDS: usize = 56 * 1024;
 
+/// The bytes of long words that a worker keeps by itself: each of the workers may have the same.
+const OWN_BYTES: usize = 2 << 20;
+
 /// ASCII white space as C's `isspace` has it, with the vertical tab that Rust's leaves out.
 pub fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
@@ -30,6 +33,7 @@ pub struct Counts<'a> {
     vocabulary: &'a Vocabulary,
     short: HashMap<u128, u64, RandomState>,
     long: HashMap<Box<[u8]>, u64, RandomState>,
+    long_bytes: usize,
 }
 
 impl<'a> Counts<'a> {
@@ -38,6 +42,7 @@ impl<'a> Counts<'a> {
             vocabulary,
             short: HashMap::default(),
             long: HashMap::default(),
+            long_bytes: 0,
         }
     }
 
@@ -69,7 +74,7 @@ impl<'a> Counts<'a> {
             rest = &rest[used + 1..]; // with its space
         }
         text.truncate(length);
-        if self.short.len() + self.long.len() > OWN_WORDS {
+        if self.short.len() + self.long.len() > OWN_WORDS || self.long_bytes > OWN_BYTES {
             self.hand_over();
         }
     }
@@ -83,6 +88,7 @@ impl<'a> Counts<'a> {
             Some(count) => *count += 1,
             None => {
                 self.long.insert(word.into(), 1);
+                self.long_bytes += length;
             }
         }
         length
@@ -92,6 +98,7 @@ impl<'a> Counts<'a> {
         let short = self.short.drain();
         let short = short.map(|(word, count)| (word.swap_bytes().into(), count));
         self.vocabulary.add(short, self.long.drain());
+        self.long_bytes = 0;
     }
 }
 
@@ -208,6 +215,22 @@ mod tests {
         let long = b"a-word-of-more-than-fifteen-bytes";
         let parts = [&b"a b a "[..], long, b"", b"c b b", long];
         assert_eq!(ranked_parts(&parts, 100), ranked(&parts.join(&b' '), 100));
+    }
+
+    #[test]
+    fn a_worker_keeps_few_words_and_few_bytes_of_long_ones_by_itself() {
+        let vocabulary = Vocabulary::new();
+        let mut counts = Counts::new(&vocabulary);
+        for (words, length, times, kept) in [
+            (100, 30_000, 1, 0),  // 3 MB
+            (10, 30_000, 20, 10), // 6 MB, but 0.3 MB of words
+            (60_000, 10, 1, 0),
+            (10, 10, 10_000, 10),
+        ] {
+            let text: String = (0..words).map(|n| format!("{n:0length$} ")).collect();
+            counts.add(&mut text.repeat(times).into_bytes());
+            assert_eq!(counts.short.len() + counts.long.len(), kept, "{words}");
+        }
     }
 
     #[test]
