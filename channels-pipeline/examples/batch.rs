@@ -1,4 +1,4 @@
-//! Batches: so many items at most, and no item waits longer than so long.
+//! Batches: so many items at most, and no batch is gathered for longer than so long.
 //!
 //! Use it when each use of a batch costs, as with a database; not to share work among threads.
 //! Ends: when all senders are gone, after the last batch, however small.
@@ -12,7 +12,8 @@
 //! by time, though items kept coming: yes
 //! ```
 
-use crossbeam_channel::{Receiver, tick, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Waits for the first item as long as it takes; `None` after the last one.
@@ -20,7 +21,8 @@ fn next_batch<T>(items: &Receiver<T>, most: usize, wait: Duration) -> Option<Vec
     let mut batch = vec![items.recv().ok()?];
     // One for the batch. A timeout for each item would begin again with every one that comes.
     let deadline = Instant::now() + wait;
-    while batch.len() < most {
+    // `recv_deadline` looks at the clock only when nothing is ready.
+    while batch.len() < most && Instant::now() < deadline {
         match items.recv_deadline(deadline) {
             Ok(item) => batch.push(item),
             // Time is over, or all senders are gone: what there is must not be lost.
@@ -43,17 +45,21 @@ fn main() {
     }
     assert_eq!(batches.next(), None);
 
-    let (_sender, items) = unbounded();
-    let _ = _sender.send(8);
+    let (sender, items) = unbounded(); // and the sender stays
+    let _ = sender.send(8);
     let start = Instant::now();
     let batch = next_batch(&items, 3, MOMENT).unwrap_or_default();
     assert!(start.elapsed() >= MOMENT);
     println!("by time: {batch:?}");
 
-    let ticks = tick(Duration::from_millis(1));
-    let batch = next_batch(&ticks, usize::MAX, MOMENT);
-    println!(
-        "by time, though items kept coming: {}",
-        if batch.is_some() { "yes" } else { "no" }
-    );
+    let (sender, items) = bounded(1000);
+    thread::scope(|scope| {
+        scope.spawn(move || while sender.send(9).is_ok() {}); // as fast as it can
+        let batch = next_batch(&items, usize::MAX, MOMENT).unwrap_or_default();
+        let at_once = next_batch(&items, 3, Duration::ZERO).unwrap_or_default();
+        drop(items);
+        println!("by time, though items kept coming: yes");
+        assert!(batch.len() > 1);
+        assert_eq!(at_once, [9]); // though more were ready
+    });
 }

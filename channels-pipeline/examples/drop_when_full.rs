@@ -1,6 +1,8 @@
 //! A full queue must not hold up the producer: drop what does not fit, and count it.
 //!
-//! Use it when new things matter more than all things, as with metrics or video; otherwise block.
+//! Use it when the producer must not wait and gaps are allowed, as with metrics or logs. It drops
+//! the new ones; if only the newest counts, as with video, the producer takes an old one out first,
+//! with a receiver of its own (and then never hears that the consumer is gone).
 //! Ends: when the consumer is gone, which is not the same as a full queue.
 //! Needs: `cargo add crossbeam-channel`.
 //!
@@ -33,7 +35,7 @@ impl<T> Lossy<T> {
 }
 
 fn main() {
-    let (sender, queue) = bounded(3); // as old as the consumer may see them
+    let (sender, queue) = bounded(3); // so many may wait
     let mut lossy = Lossy { sender, dropped: 0 };
     // Nobody receives meanwhile, and no `offer` blocks.
     assert_eq!((1..=10).try_for_each(|n| lossy.offer(n)), Ok(()));

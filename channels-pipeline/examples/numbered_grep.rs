@@ -9,6 +9,7 @@
 //! 142:line 142
 //! 242:line 242
 //! found in 300 lines: 3
+//! after line 1: stream did not contain valid UTF-8
 //! an input without end, and no more room: failed to write whole buffer
 //! ```
 
@@ -25,22 +26,19 @@ fn grep(input: impl BufRead + Send, text: &str, mut output: impl Write) -> io::R
         let batch: Vec<_> = lines.by_ref().take(100).collect();
         (!batch.is_empty()).then_some(batch)
     });
-    let search = |batch: Vec<(io::Result<String>, u64)>| {
-        let mut found = Vec::new();
-        for (line, number) in batch {
-            let line = line?;
-            if line.contains(text) {
-                found.push(format!("{number}:{line}"));
-            }
-        }
-        Ok(found)
+    let search = |mut batch: Vec<(io::Result<String>, u64)>| {
+        batch.retain(|(line, _)| match line {
+            Ok(line) => line.contains(text),
+            Err(_) => true, // in its place: what was found before it counts
+        });
+        batch
     };
     let mut count = 0;
     thread::scope(|scope| {
         for found in batches.parallel_map(scope, workers, 2 * workers.get(), || search)? {
-            let found: io::Result<_> = found;
-            for line in found? {
-                writeln!(output, "{line}")?; // the scope ends all threads before this returns
+            for (line, number) in found {
+                let line = line?; // the scope ends all threads before this returns
+                writeln!(output, "{number}:{line}")?;
                 count += 1;
             }
         }
@@ -54,6 +52,13 @@ fn main() -> io::Result<()> {
     let found = grep(input.as_bytes(), "42", io::stdout().lock())?;
     println!("found in 300 lines: {found}");
     assert_eq!(found, 3);
+
+    let mut before = Vec::new();
+    match grep(&b"good\n\xff\ngood\n"[..], "good", &mut before) {
+        Ok(_) => unreachable!("a line is not UTF-8"),
+        Err(error) => println!("after line 1: {error}"),
+    }
+    assert_eq!(before, b"1:good\n");
 
     let endless = BufReader::new(io::repeat(b'\n'));
     let mut room = [0; 9]; // for "1:" to "3:" and their ends

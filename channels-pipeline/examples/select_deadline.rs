@@ -8,18 +8,16 @@
 //! one end came, one channel is silent: [1, 2] until the deadline, 4 rounds
 //! messages without end: until the deadline
 //! both ends came: [1, 2, 3] until the end, 5 rounds
+//! `after` in the loop: no deadline
 //! ```
 
 use crossbeam_channel::{Receiver, after, never, select, tick, unbounded};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// All that comes on both channels, why that was all, and how many times it waited.
-fn gather<T>(
-    mut a: Receiver<T>,
-    mut b: Receiver<T>,
-    time: Duration,
-) -> (Vec<T>, &'static str, usize) {
-    // Here, and not in the loop: there, each message would put it off.
+fn gather<T>(a: Receiver<T>, b: Receiver<T>, time: Duration) -> (Vec<T>, &'static str, usize) {
+    let (mut a, mut b) = (a, b);
+    // Here, and not in the loop: there, each message would put it off, as shown at the end.
     let deadline = after(time);
     let (mut messages, mut open, mut rounds) = (Vec::new(), 2, 0);
     while open > 0 {
@@ -42,7 +40,7 @@ fn gather<T>(
 }
 
 fn main() {
-    const MOMENT: Duration = Duration::from_millis(50);
+    const MOMENT: Duration = Duration::from_millis(300);
     const LONG: Duration = Duration::from_secs(60);
 
     let (sender, ended) = unbounded();
@@ -63,4 +61,14 @@ fn main() {
     let (messages, why, rounds) = gather(ended, other, LONG);
     println!("both ends came: {messages:?} {why}, {rounds} rounds");
     assert_eq!(rounds, 5);
+
+    let (ticks, start, mut due) = (tick(Duration::from_millis(1)), Instant::now(), false);
+    while !due && start.elapsed() <= MOMENT {
+        select! { // each time with another deadline
+            recv(ticks) -> _ => {}
+            recv(after(MOMENT)) -> _ => due = true,
+        }
+    }
+    println!("`after` in the loop: no deadline");
+    assert!(!due);
 }

@@ -3,7 +3,8 @@
 //! Use it when jobs come one by one from several places; not for one stream of them: see
 //! `src/pipeline.rs`, nor to compute on a slice: see rayon.
 //! Ends: dropping the pool finishes the jobs in the queue and joins the threads. A job that panics
-//! is an error for whoever submitted it, and its thread takes the next one.
+//! is an error for whoever submitted it, and its thread takes the next one. A job must not submit to
+//! its own pool and wait: with all threads doing so, none is left.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
@@ -21,7 +22,7 @@ use std::thread::{self, Builder, JoinHandle};
 type Job = Box<dyn FnOnce() + Send>;
 
 struct Pool {
-    jobs: Option<Sender<Job>>,
+    jobs: Sender<Job>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -30,13 +31,11 @@ impl Pool {
     fn new(threads: usize, capacity: usize) -> io::Result<Self> {
         let (jobs, queue) = bounded::<Job>(capacity);
         // Each has a receiver of its own: with one behind a lock, it would be held during the job.
-        let start = |queue: Receiver<Job>| {
-            let work = move || queue.into_iter().for_each(|job| job());
-            Builder::new().spawn(work)
-        };
-        let threads = (0..threads).map(|_| start(queue.clone()));
+        let threads = (0..threads).map(|_| {
+            let queue = queue.clone();
+            Builder::new().spawn(move || queue.into_iter().for_each(|job| job()))
+        });
         let threads = threads.collect::<Result<_, _>>()?;
-        let jobs = Some(jobs);
         Ok(Self { jobs, threads })
     }
 
@@ -50,16 +49,14 @@ impl Pool {
             let outcome = catch_unwind(AssertUnwindSafe(job));
             let _ = sender.send(outcome); // fails if nobody wants it
         };
-        if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Box::new(job)); // the threads live as long as the sender
-        }
+        let _ = self.jobs.send(Box::new(job)); // the threads live as long as the sender
         result
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.jobs = None; // before the joins: this is what ends the threads
+        self.jobs = bounded(0).0; // in place of the sender, whose end is what ends the threads
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // no job's panic gets there
         }
@@ -74,9 +71,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(squares, [1, 4, 9, 16]);
 
     let out_of_bounds = |index: usize| pool.submit(move || [1, 4, 9][index]).recv();
-    let panics = (3..8)
-        .map(out_of_bounds)
-        .filter(|outcome| matches!(outcome, Ok(Err(_payload))));
+    let panics = (3..8).map(out_of_bounds);
+    let panics = panics.filter(|outcome| matches!(outcome, Ok(Err(_payload))));
     println!("jobs that panicked, each an error: {} of 5", panics.count());
     let answer = pool.submit(|| 42).recv()?;
     println!("after more panics than threads: {}", answer.unwrap_or(0));
