@@ -73,5 +73,6 @@ async fn main() {
         tasks.wait().await; // each is dropped where it awaits
     }
     assert_eq!(stopped.elapsed(), GRACE);
+    // It is dropped with the queue; answer it with an error if somebody waits.
     println!("{} request was not taken", accept.len());
 }

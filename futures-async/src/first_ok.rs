@@ -130,6 +130,28 @@ mod tests {
     }
 
     #[test]
+    #[cfg(panic = "unwind")]
+    fn all_futures_are_dropped_with_it_and_when_one_panics() {
+        let inside = Rc::new(());
+        let futures = |panics: usize| {
+            let inside = Rc::clone(&inside);
+            (0..3).map(move |n| {
+                let inside = Rc::clone(&inside);
+                async move {
+                    let _inside = inside;
+                    assert!(n != panics, "this one panics");
+                    pending::<Result<(), ()>>().await
+                }
+            })
+        };
+        assert_eq!(first_ok(futures(3)).now_or_never(), None);
+        assert_eq!(Rc::strong_count(&inside), 1);
+        let panics = std::panic::AssertUnwindSafe(|| block_on(first_ok(futures(1))));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(Rc::strong_count(&inside), 1);
+    }
+
+    #[test]
     fn the_error_is_short_and_its_source_is_the_last() {
         let errors = ["no", "never"].map(|text| ready(Err::<(), _>(io::Error::other(text))));
         let error = block_on(first_ok(errors)).unwrap_err();

@@ -99,7 +99,8 @@ impl Retry {
         }
     }
 
-    /// Makes the delays the same each time, for tests. Clients with the same seed come back in step.
+    /// Makes the delays the same each time (until a release of Rust changes its hasher), for tests.
+    /// Clients with the same seed come back in step.
     pub const fn seed(self, seed: u64) -> Self {
         Self {
             seed: Some(seed),
@@ -136,7 +137,7 @@ impl Retry {
     ///
     /// A delay takes at most half of the time that is left, so the attempts close in on the
     /// deadline: what can succeed only in the last moments does, if an attempt takes less than a
-    /// third of them. Whatever fails before the deadline, all of the time is waited for.
+    /// third of them. With retries left, a transient error never ends the wait early.
     ///
     /// # Errors
     ///
@@ -167,6 +168,7 @@ impl Retry {
                         break Reason::Permanent;
                     }
                 }
+                Err(_) if left <= self.attempt_timeout => break Reason::Deadline,
                 Err(_) => {} // an earlier error says more
             }
             if attempts > self.retries {
@@ -257,14 +259,21 @@ mod tests {
 
     use super::*;
     use std::future::ready;
-    use std::io;
+    use std::sync::mpsc;
+    use std::{io, thread};
     use tokio::runtime::Builder;
 
-    /// Runs `test` on a runtime whose clock moves on when there is nothing else to do.
-    fn in_paused_time<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
-        let mut runtime = Builder::new_current_thread();
-        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(test());
+    /// Runs `test` under a deadline, on a runtime whose clock moves on when there is nothing else to
+    /// do.
+    fn in_paused_time<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let mut runtime = Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(test());
+            sender.send(())
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));
     }
 
     fn ms(milliseconds: u64) -> Duration {
@@ -441,8 +450,10 @@ mod tests {
             }
             let (result, ..) = failing(policy, ms(10_000), &[1, 1, 20_000]).await;
             assert_eq!(result, gave_up(Reason::Deadline, 3, Some(1)));
-            let (result, ..) = failing(policy, ms(10_000), &[20_000]).await;
-            assert_eq!(result, gave_up(Reason::Deadline, 1, None));
+            for policy in [policy, Retry::new().retries(0)] {
+                let (result, ..) = failing(policy, ms(10_000), &[20_000]).await;
+                assert_eq!(result, gave_up(Reason::Deadline, 1, None));
+            }
         });
     }
 

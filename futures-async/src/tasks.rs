@@ -70,8 +70,9 @@ use tokio::time::sleep;
 /// Runs the futures of a stream as tasks, at most `limit` at a time: a stream of their results.
 ///
 /// Nothing is taken from the source beyond the limit, and a result counts until it is taken: a slow
-/// consumer holds the source back, and no more than `limit` results wait in memory. The tasks run
-/// on whatever the consumer does meanwhile; new ones start when it comes back for a result.
+/// consumer holds the source back, and no more than `limit` results wait in memory. Tasks that have
+/// started go on while the consumer does something else; new ones start when it comes back for a
+/// result.
 ///
 /// # When it does not compile
 ///
@@ -140,6 +141,8 @@ pub struct Counts {
 }
 
 /// A task has no value.
+///
+/// `?` cannot turn it into an `anyhow::Error` if `E` is one, which is no [`Error`]: match its `cause`.
 #[derive(Debug)]
 pub struct TaskError<E> {
     /// Of its future in the source, counted from 0.
@@ -238,12 +241,17 @@ where
     /// position: to wait for that would defeat failing fast.
     ///
     /// After a stop, the values are those of the futures that were started. A task that outlasts the
-    /// grace period is an error. Dropping the future of this method loses what it has collected.
+    /// grace period is an error. Called again, it has nothing left and returns no values. To tell a
+    /// stop from the end, keep the token and look at it.
+    ///
+    /// Dropping the future of this method loses what it has collected; the results after that come
+    /// as they are ready.
     ///
     /// # Errors
     ///
     /// The first task that has no value.
     pub async fn fail_fast(&mut self) -> Result<Vec<T>, TaskError<E>> {
+        self.next = None; // what is taken here would be missing from the order later
         let early = stream::iter(mem::take(&mut self.early));
         let mut finished = early.chain(stream::poll_fn(|context| self.poll_finished(context)));
         let mut values = Vec::new();
@@ -264,6 +272,7 @@ where
     /// Cancels all tasks and waits until they are gone. (Dropping it would not wait.) The results
     /// that have not been taken are lost, and the stream has ended.
     pub async fn shutdown(&mut self) {
+        self.next = None; // likewise
         self.source = None;
         self.early.clear();
         self.running.abort_all();
@@ -774,6 +783,27 @@ mod tests {
             assert_eq!(tasks.next().await.unwrap().unwrap(), 30);
             assert_eq!(tasks.fail_fast().await.unwrap(), [10, 50, 20]);
             assert!(tasks.next().await.is_none());
+        });
+    }
+
+    #[test]
+    fn after_failing_fast_was_dropped_the_other_results_come_as_they_are_ready() {
+        in_paused_time(|| async {
+            let mut tasks = Tasks::new(limit(2), waits(&[10, 100, 10, 10, 10, 10, 10])).in_order();
+            assert!(timeout(ms(50), tasks.fail_fast()).await.is_err());
+            assert_eq!(timeout(ms(1000), tasks.by_ref().count()).await, Ok(3));
+            assert!(tasks.is_terminated());
+        });
+    }
+
+    #[test]
+    fn after_a_shutdown_was_dropped_the_stream_ends() {
+        in_paused_time(|| async {
+            let mut tasks = Tasks::new(limit(3), waits(&[100, 10, 100, 100])).in_order();
+            assert!(timeout(ms(50), tasks.next()).await.is_err());
+            assert_eq!(tasks.shutdown().now_or_never(), None);
+            assert_eq!(tasks.by_ref().count().await, 2);
+            assert!(tasks.is_terminated());
         });
     }
 
