@@ -1,14 +1,18 @@
 //! Runs the program as a person would.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::{fd::OwnedFd, unix::net::UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread;
+#[cfg(unix)]
+use std::time::Duration;
 
 use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
@@ -229,6 +233,23 @@ fn an_empty_list_opens_no_gate() {
             assert_fails(args, list.as_bytes(), 1, problem);
         }
     }
+    // Not beside other endpoints either.
+    let (code, lines, stderr) = shapes(&[&open_endpoint(), "-", "-"], b"# none\n");
+    let expected = "futures-async: standard input: no endpoint\n\
+                    futures-async: 1 of 1 open\n";
+    assert_eq!((code, lines.len(), &stderr[..]), (Some(1), 1, expected));
+    let again = shapes(&["-", "-"], format!("{}\n", open_endpoint()).as_bytes());
+    assert_eq!(again.0, Some(0), "{}", again.2);
+}
+
+/// When the time is over, its last lines are read, but not probed.
+#[test]
+#[cfg(unix)]
+fn a_reader_that_is_slow_opens_no_gate() {
+    let script = "(yes $OPEN | head -4300; echo $CLOSED) | ($PROGRAM --wait 2 -; echo $? >&2) | \
+                  (sleep 4; cat)";
+    let (_, _, stderr) = outcome(shell(script));
+    assert!(stderr.ends_with(" open\n1\n"), "{stderr}");
 }
 
 #[test]
@@ -252,7 +273,7 @@ fn a_list_without_an_end_ends_with_the_time() {
     assert_eq!(lines.count(), 1);
     let (code, _, stderr) = outcome(child.wait_with_output().unwrap());
     drop(standard_input);
-    let expected = "futures-async: standard input: the time was over before its end\n\
+    let expected = "futures-async: the time was over before all endpoints were probed\n\
                     futures-async: 1 of 1 open\n";
     assert_eq!((code, stderr.as_str()), (Some(1), expected));
 }
@@ -504,19 +525,54 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(stderr, "", "no summary, as the probe was not waited for");
 }
 
-#[test]
+/// A socket into which nothing fits, and its other end.
 #[cfg(unix)]
-fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
-    use std::os::{fd::OwnedFd, unix::net::UnixStream};
-    let (mut full, _reader) = UnixStream::pair().unwrap();
+fn full_socket() -> (OwnedFd, UnixStream) {
+    let (mut full, reader) = UnixStream::pair().unwrap();
     full.set_nonblocking(true).unwrap();
     for size in [1024, 1] {
         while full.write(&vec![0; size]).is_ok() {}
     }
     full.set_nonblocking(false).unwrap();
+    (full.into(), reader)
+}
+
+/// Waits for the exit code; 20 s are enough.
+#[cfg(unix)]
+fn code_in_time(mut child: Child) -> Option<i32> {
+    for _ in 0..2000 {
+        match child.try_wait().unwrap() {
+            Some(status) => return status.code(),
+            None => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    child.kill().unwrap();
+    panic!("did not end within 20 s");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_of_messages_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
+    let (full, _reader) = full_socket();
+    let mut command = futures_async(&["--limit", "1", CLOSED, "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(full).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // It has printed, so it listens for signals; and is stuck in this message, or in its last one.
+    assert!(lines.next().unwrap().unwrap().ends_with("refused"));
+    let mut standard_input = child.stdin.take().unwrap();
+    writeln!(standard_input, "db").unwrap();
+    signals(&child, &["TERM"]);
+    assert_eq!(code_in_time(child), Some(143));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
+    let (full, _reader) = full_socket();
     let mut command = futures_async(&["--limit", "1", CLOSED, "-"]);
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.stdout(OwnedFd::from(full)).spawn().unwrap();
+    let mut child = command.stdout(full).spawn().unwrap();
     let mut standard_input = child.stdin.take().unwrap();
     writeln!(standard_input, "db").unwrap();
     let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -530,7 +586,7 @@ fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
             .ends_with("db has no port: write HOST:PORT")
     );
     signals(&child, &["TERM"]);
-    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(code_in_time(child), Some(143));
 }
 
 #[test]
@@ -677,6 +733,19 @@ fn a_reader_that_leaves_stops_the_probing_quietly_and_opens_no_gate() {
     while writeln!(standard_input, "{open}").is_ok() {}
     let ended = outcome(child.wait_with_output().unwrap());
     assert_eq!(ended, (Some(1), "".into(), "".into()));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_standard_output_that_cannot_be_written_is_an_error() {
+    for arguments in ["$OPEN", "--version"] {
+        let (code, _, stderr) = outcome(shell(&format!("$PROGRAM {arguments} 1<.")));
+        assert_eq!(code, Some(1), "{arguments}");
+        assert!(
+            stderr.starts_with("futures-async: standard output: "),
+            "{arguments}: {stderr}"
+        );
+    }
 }
 
 #[test]

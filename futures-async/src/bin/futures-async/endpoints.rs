@@ -7,8 +7,10 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZero;
+use std::ops::ControlFlow::{Break, Continue};
 use std::str;
 use std::sync::{Arc, OnceLock};
+use std::task::{Poll, ready};
 use std::thread;
 use tokio::sync::mpsc;
 
@@ -119,7 +121,7 @@ pub enum Argument {
 /// An endpoint, or a message about a line that is none.
 pub type Line = Result<Endpoint, String>;
 
-/// Returns the endpoints as a stream, and how reading them ended.
+/// Returns the endpoints as a stream, and how reading them ended, known once all are taken.
 ///
 /// They are read by a thread, because reading may block, and the channel is bounded, so that it
 /// does not run ahead. A thread of our own: the program has to end while it is still reading.
@@ -131,7 +133,7 @@ pub fn read(
 )> {
     let (sender, mut receiver) = mpsc::channel(READ_AHEAD);
     let end = Arc::new(OnceLock::new());
-    let reached_end = Arc::clone(&end);
+    let all_taken = Arc::clone(&end);
     let is_input = |argument: &Argument| matches!(argument, Argument::StandardInput);
     let input = match arguments.iter().any(is_input) {
         true => Some(standard_input().map_err(|error| within("standard input", error))?),
@@ -139,11 +141,15 @@ pub fn read(
     };
     let mut input = input.map(BufReader::new);
     let read_all = move || {
+        let mut is_empty = input.is_some(); // all of it together, if it is read more than once
         for argument in arguments {
-            let send = |line| sender.blocking_send(line).is_ok();
+            let send = |line| sender.blocking_send(Continue(line)).is_ok();
             let is_wanted = match (argument, &mut input) {
                 (Argument::Endpoint(endpoint), _) => Ok(send(Ok(endpoint))),
-                (Argument::StandardInput, Some(input)) => read_lines(input, send),
+                (Argument::StandardInput, Some(input)) => read_lines(input, |line| {
+                    is_empty = false;
+                    send(line)
+                }),
                 (Argument::StandardInput, None) => Ok(true),
             };
             match is_wanted {
@@ -151,18 +157,32 @@ pub fn read(
                 Ok(false) => return, // the receiver is gone: the probing has stopped
                 // The first that fails is the last.
                 Err(error) => {
-                    let _ = reached_end.set(Err(error)); // nobody else sets it
+                    let _ = sender.blocking_send(Break(Err(error)));
                     return;
                 }
             }
         }
-        let _ = reached_end.set(Ok(())); // before the end of the channel, after which it is looked at
+        let result = match is_empty {
+            true => Err(io::Error::other("standard input: no endpoint")),
+            false => Ok(()),
+        };
+        let _ = sender.blocking_send(Break(result)); // fails if the probing has stopped
     };
     let reader = thread::Builder::new().name("reader".into());
     reader
         .spawn(read_all)
         .map_err(|error| within("no thread that reads", error))?;
-    let endpoints = stream::poll_fn(move |context| receiver.poll_recv(context));
+    let endpoints = stream::poll_fn(move |context| {
+        Poll::Ready(match ready!(receiver.poll_recv(context)) {
+            Some(Continue(line)) => Some(line),
+            // Not before: what is in the channel when the probing stops has not been seen open.
+            Some(Break(result)) => {
+                let _ = all_taken.set(result); // nobody else sets it
+                None
+            }
+            None => None,
+        })
+    });
     Ok((endpoints, end))
 }
 
@@ -222,6 +242,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use futures::StreamExt;
+
+    #[test]
+    fn the_end_is_known_once_all_is_taken() {
+        let endpoint = || Argument::Endpoint(Endpoint::parse(b"db:1").unwrap());
+        let (mut endpoints, end) = read(vec![endpoint(), endpoint()]).unwrap();
+        futures::executor::block_on(async {
+            assert!(endpoints.next().await.is_some());
+            // Until the reader has most likely come to the end.
+            thread::sleep(std::time::Duration::from_millis(50));
+            assert!(end.get().is_none());
+            assert!(endpoints.next().await.is_some());
+            assert!(end.get().is_none());
+            assert!(endpoints.next().await.is_none());
+            assert!(matches!(end.get(), Some(Ok(()))));
+        });
+    }
 
     #[test]
     fn endpoints_are_split_into_host_and_port() {

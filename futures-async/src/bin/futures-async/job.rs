@@ -3,7 +3,6 @@
 use crate::cli::{self, report};
 use crate::endpoints::{self, Argument, Endpoint, Line, within};
 use crate::probe::{NotOpen, Prober};
-use crate::signals;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
@@ -26,7 +25,7 @@ const WAITING: NonZero<usize> = NonZero::new(100_000).unwrap();
 /// What probes still get after a signal: enough for a connection around the world, and as much as
 /// someone at a terminal puts up with. The reader of the output gets as much again; and so does the
 /// list of endpoints, after the time of `--wait`.
-const GRACE: Duration = Duration::from_millis(500);
+pub const GRACE: Duration = Duration::from_millis(500);
 
 /// Results written at once, if as many are there.
 const BATCH: usize = 1024;
@@ -48,10 +47,10 @@ enum Failure {
 }
 
 impl Job {
-    /// Returns the exit code: 0 only if every endpoint was seen open.
-    pub async fn run(self) -> Result<u8, Box<dyn Error>> {
+    /// Returns the exit code: 0 only if every endpoint was seen open; that of a `signal` if one comes.
+    pub async fn run(self, signal: oneshot::Receiver<u8>) -> Result<u8, Box<dyn Error>> {
         let deadline = (!self.wait.is_zero()).then(|| Instant::now() + self.wait);
-        let signal = signals::listen()?.map(|code| code.unwrap_or(1)).shared();
+        let signal = signal.map(|code| code.unwrap_or(1)).shared();
         let (endpoints, end) = endpoints::read(self.arguments)?;
         let limit = self.limit.unwrap_or(crate::DEFAULT_LIMIT);
         let (lines, written) = writer(self.to_stderr)?;
@@ -93,7 +92,8 @@ impl Job {
                 }
             }
             drop(lines);
-            written.await.unwrap_or(Ok(()))
+            let gone = |_| Err(io::Error::other("the writer is gone"));
+            written.await.unwrap_or_else(gone)
         };
         // A reader that takes nothing must not keep a signal from ending the program.
         let given_up = signal.clone().then(|_| sleep(2 * GRACE));
@@ -116,12 +116,13 @@ impl Job {
         let counts = results.get_ref().counts();
         let endpoints = counts.started - malformed;
         let is_read = matches!(end.get(), Some(Ok(())));
-        let is_open = is_written && is_read && endpoints > 0 && counts.done == counts.started;
+        let is_open = is_written && is_read && counts.done == counts.started;
         let signal = signal.now_or_never();
         match (signal, end.get()) {
             (_, Some(Err(error))) => report(error),
-            (None, None) => report("standard input: the time was over before its end"),
-            (None, Some(Ok(()))) if counts.started == 0 => report("standard input: no endpoint"),
+            (None, None) if is_written => {
+                report("the time was over before all endpoints were probed")
+            }
             _ => {}
         }
         if !(is_open && self.quiet) {

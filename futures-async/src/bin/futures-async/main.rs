@@ -13,7 +13,7 @@ mod signals;
 mod timeline;
 
 use cli::{escaped, number, print, report};
-use endpoints::{Argument, Endpoint};
+use endpoints::{Argument, Endpoint, within};
 use execute::execute;
 use job::Job;
 use lexopt::prelude::*;
@@ -145,12 +145,15 @@ impl Command {
         };
         let restore_limit = descriptors::raise_limit();
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let code = runtime.block_on(async {
-            match job {
-                None => demo::demo().await.map(|()| 0),
-                Some(job) => job.run().await,
+        let code = match job {
+            None => runtime.block_on(demo::demo()).map(|()| 0),
+            Some(job) => {
+                // Twice as long as a stop takes.
+                let signal = signals::listen(4 * job::GRACE)
+                    .map_err(|error| within("no thread that waits for signals", error))?;
+                runtime.block_on(job.run(signal))
             }
-        });
+        };
         // Not `drop`: nothing is worth waiting for.
         runtime.shutdown_background();
         match (code?, &command[..]) {

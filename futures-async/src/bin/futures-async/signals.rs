@@ -2,22 +2,37 @@
 
 use futures::channel::oneshot;
 use futures::stream::{self, BoxStream, StreamExt};
-use std::io;
+use std::time::Duration;
+use std::{io, process, thread};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-/// Starts to listen. The receiver gets the exit code of the first signal; the second one ends the
-/// program on the spot.
-pub fn listen() -> io::Result<oneshot::Receiver<u8>> {
+/// Starts to listen, on a thread and a runtime of their own: a message to a reader that takes nothing
+/// blocks the others. The receiver gets the exit code of the first signal; the second one ends the
+/// program on the spot, and so does the end of `patience` after the first.
+pub fn listen(patience: Duration) -> io::Result<oneshot::Receiver<u8>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
     // Without a signal it must not end.
     let mut codes = codes()?.chain(stream::pending());
+    drop(guard);
     let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Some(code) = codes.next().await {
-            let _ = sender.send(code); // fails if the probing is over, and the program with it
+    let listen = async move {
+        let Some(code) = codes.next().await else {
+            return;
+        };
+        if sender.send(code).is_ok() {
+            let second = timeout(patience, codes.next()).await;
+            process::exit(second.ok().flatten().unwrap_or(code).into());
         }
-        if let Some(code) = codes.next().await {
-            std::process::exit(code.into());
+        // The probing is over. Where COMMAND takes the place of this program, it must not start any
+        // more; elsewhere it runs, and has got the signal, too.
+        if cfg!(unix) {
+            process::exit(code.into());
         }
-    });
+    };
+    let thread = thread::Builder::new().name("signals".into());
+    thread.spawn(move || runtime.block_on(listen))?;
     Ok(receiver)
 }
 
