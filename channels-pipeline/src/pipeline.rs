@@ -310,6 +310,7 @@ mod tests {
     }
 
     type Items<'scope, T> = Box<dyn Iterator<Item = T> + Send + 'scope>;
+    type Mapping<'scope, T> = Box<dyn FnMut(T) -> T + Send + 'scope>;
 
     impl Case {
         /// The items of `source`, each through `mapping` once: on the last stage, if there is one
@@ -320,6 +321,16 @@ mod tests {
             source: impl Iterator<Item = T> + Send + 'scope,
             mapping: impl Fn(T) -> T + Copy + Send + 'scope,
         ) -> Items<'scope, T> {
+            self.start_boxed(scope, Box::new(source), &|| Box::new(mapping))
+        }
+
+        /// Takes no closure types, for each of which all shapes would be compiled.
+        fn start_boxed<'scope, T: Send + 'scope>(
+            self,
+            scope: &'scope Scope<'scope, '_>,
+            source: Items<'scope, T>,
+            mapping: &dyn Fn() -> Mapping<'scope, T>,
+        ) -> Items<'scope, T> {
             let Case {
                 shape,
                 workers: n,
@@ -328,24 +339,21 @@ mod tests {
             let one = NonZero::<usize>::MIN;
             let same = || |item| item;
             match shape {
-                ReadAhead => Box::new(source.map(mapping).read_ahead(scope, capacity).unwrap()),
-                Ordered => {
-                    let mapped = source.parallel_map(scope, n, capacity, || mapping);
-                    Box::new(mapped.unwrap())
-                }
+                ReadAhead => Box::new(source.map(mapping()).read_ahead(scope, capacity).unwrap()),
+                Ordered => Box::new(source.parallel_map(scope, n, capacity, mapping).unwrap()),
                 Unordered => {
-                    let mapped = source.parallel_map_unordered(scope, n, capacity, || mapping);
+                    let mapped = source.parallel_map_unordered(scope, n, capacity, mapping);
                     Box::new(mapped.unwrap())
                 }
                 Chain => {
                     let ahead = source.read_ahead(scope, capacity).unwrap();
-                    let mapped = ahead.parallel_map(scope, n, capacity, || mapping).unwrap();
+                    let mapped = ahead.parallel_map(scope, n, capacity, mapping).unwrap();
                     Box::new(mapped.parallel_map(scope, one, capacity, same).unwrap())
                 }
                 UnorderedChain => {
                     let mapped = source.parallel_map_unordered(scope, one, capacity, same);
                     let mapped = mapped.unwrap().read_ahead(scope, capacity).unwrap();
-                    let mapped = mapped.parallel_map_unordered(scope, n, capacity, || mapping);
+                    let mapped = mapped.parallel_map_unordered(scope, n, capacity, mapping);
                     Box::new(mapped.unwrap())
                 }
             }

@@ -259,6 +259,7 @@ mod tests {
 
     use super::*;
     use std::future::ready;
+    use std::pin::Pin;
     use std::sync::mpsc;
     use std::{io, thread};
     use tokio::runtime::Builder;
@@ -270,7 +271,9 @@ mod tests {
         thread::spawn(move || {
             let mut runtime = Builder::new_current_thread();
             let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-            runtime.block_on(test());
+            // Boxed, so that the runtime is compiled once for all of them.
+            let test: Pin<Box<dyn Future<Output = ()>>> = Box::pin(test());
+            runtime.block_on(test);
             sender.send(())
         });
         assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));

@@ -465,7 +465,9 @@ mod tests {
         within_deadline(|| {
             let mut runtime = Builder::new_current_thread();
             let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-            runtime.block_on(test());
+            // Boxed, so that the runtime is compiled once for all of them.
+            let test: Pin<Box<dyn Future<Output = ()>>> = Box::pin(test());
+            runtime.block_on(test);
         });
     }
 

@@ -246,8 +246,8 @@ fn an_empty_list_opens_no_gate() {
 #[test]
 #[cfg(unix)]
 fn a_reader_that_is_slow_opens_no_gate() {
-    let script = "(yes $OPEN | head -4300; echo $CLOSED) | ($PROGRAM --wait 2 -; echo $? >&2) | \
-                  (sleep 4; cat)";
+    let script = "(yes $OPEN | head -4300; echo $CLOSED) | ($PROGRAM --wait 1 -; echo $? >&2) | \
+                  (sleep 2; cat)";
     let (_, _, stderr) = outcome(shell(script));
     assert!(stderr.ends_with(" open\n1\n"), "{stderr}");
 }
