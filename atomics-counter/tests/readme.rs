@@ -19,7 +19,9 @@ const CARGO: &str = r#"cargo() {
 }"#;
 
 fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    // Where lines end with CR LF, they are compared all the same.
+    fs::read_to_string(path).unwrap().replace("\r\n", "\n")
 }
 
 /// The fenced blocks of one language.

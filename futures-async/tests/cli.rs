@@ -145,7 +145,7 @@ fn shell(script: &str) -> Output {
 #[test]
 #[cfg(unix)]
 fn with_few_descriptors_the_demonstration_makes_do_with_less() {
-    let (code, stdout, stderr) = outcome(shell("ulimit -n 40; $PROGRAM"));
+    let (code, stdout, stderr) = outcome(shell("ulimit -n 40; \"$PROGRAM\""));
     assert_eq!((code, stdout.lines().count()), (Some(0), 2), "{stderr}");
     assert!(!stderr.contains("100 waited at once"), "{stderr}");
 }
@@ -246,7 +246,7 @@ fn an_empty_list_opens_no_gate() {
 #[test]
 #[cfg(unix)]
 fn a_reader_that_is_slow_opens_no_gate() {
-    let script = "(yes $OPEN | head -4300; echo $CLOSED) | ($PROGRAM --wait 1 -; echo $? >&2) | \
+    let script = "(yes $OPEN | head -4300; echo $CLOSED) | (\"$PROGRAM\" --wait 1 -; echo $? >&2) | \
                   (sleep 2; cat)";
     let (_, _, stderr) = outcome(shell(script));
     assert!(stderr.ends_with(" open\n1\n"), "{stderr}");
@@ -256,9 +256,9 @@ fn a_reader_that_is_slow_opens_no_gate() {
 #[cfg(unix)]
 fn a_list_that_cannot_be_read_opens_no_gate() {
     for (script, message) in [
-        ("$PROGRAM - <&-", "standard input: no endpoint"),
-        ("$PROGRAM $OPEN - 0>written", "standard input:1: "),
-        ("$PROGRAM $OPEN - < .", "standard input:1: "),
+        ("\"$PROGRAM\" - <&-", "standard input: no endpoint"),
+        ("\"$PROGRAM\" $OPEN - 0>written", "standard input:1: "),
+        ("\"$PROGRAM\" $OPEN - < .", "standard input:1: "),
     ] {
         let (code, _, stderr) = outcome(shell(script));
         assert_eq!(code, Some(1), "{script}");
@@ -292,7 +292,7 @@ fn quiet_prints_what_is_not_open() {
 fn a_command_is_executed_once_all_are_open() {
     // As the same process, with the limits and the signals that this program was started with; and
     // with standard output to itself.
-    let script = r#"ulimit -Sn 50; sh -c 'echo $$; exec $PROGRAM --wait 9 $OPEN -- \
+    let script = r#"ulimit -Sn 50; sh -c 'echo $$; exec "$PROGRAM" --wait 9 $OPEN -- \
         sh -c "echo \$\$; ulimit -Sn; exit 7"'"#;
     let (code, stdout, stderr) = outcome(shell(script));
     let lines: Vec<_> = stdout.lines().collect();
@@ -304,7 +304,7 @@ fn a_command_is_executed_once_all_are_open() {
         "#:# open # ms\nfutures-async: # of # open\n"
     );
     // An endpoint of it is not ours.
-    let (code, stdout, _) = outcome(shell("$PROGRAM -q $OPEN -- echo $CLOSED -- -q"));
+    let (code, stdout, _) = outcome(shell("\"$PROGRAM\" -q $OPEN -- echo $CLOSED -- -q"));
     assert_eq!((code, stdout), (Some(0), format!("{CLOSED} -- -q\n")));
 }
 
@@ -609,7 +609,7 @@ fn with_few_descriptors_every_endpoint_is_still_probed() {
     for host in ["127.0.0.1", "localhost"] {
         for limit in [20, 24, 40, 64] {
             let list = format!("for i in $(seq 100); do echo {host}:${{OPEN#*:}}; done");
-            let script = format!("ulimit -n {limit}; {list} | $PROGRAM --limit 500 -");
+            let script = format!("ulimit -n {limit}; {list} | \"$PROGRAM\" --limit 500 -");
             let (code, stdout, stderr) = outcome(shell(&script));
             let open = stdout.lines().filter(|line| line.contains(" open "));
             assert_eq!(
@@ -627,7 +627,7 @@ fn with_few_descriptors_every_endpoint_is_still_probed() {
 #[test]
 #[cfg(unix)]
 fn the_limit_of_descriptors_is_raised() {
-    let (code, _, stderr) = outcome(shell("ulimit -Sn 20; $PROGRAM --limit 10 $OPEN"));
+    let (code, _, stderr) = outcome(shell("ulimit -Sn 20; \"$PROGRAM\" --limit 10 $OPEN"));
     assert_eq!(
         (code, stderr.as_str()),
         (Some(0), "futures-async: 1 of 1 open\n")
@@ -637,9 +637,9 @@ fn the_limit_of_descriptors_is_raised() {
 #[test]
 #[cfg(target_os = "linux")] // elsewhere no file tells
 fn a_signal_that_the_parent_ignores_stays_ignored() {
-    let script = "trap '' INT; $PROGRAM --wait 0.5 $CLOSED & sleep 0.2; kill -INT $!; wait $!";
+    let script = "trap '' INT; \"$PROGRAM\" --wait 0.5 $CLOSED & sleep 0.2; kill -INT $!; wait $!";
     assert_eq!(shell(script).status.code(), Some(1));
-    let script = "$PROGRAM --wait 60 $CLOSED $OPEN & sleep 0.5; kill -TERM $!; wait $!";
+    let script = "\"$PROGRAM\" --wait 60 $CLOSED $OPEN & sleep 0.5; kill -TERM $!; wait $!";
     assert_eq!(shell(script).status.code(), Some(143));
 }
 
@@ -739,7 +739,7 @@ fn a_reader_that_leaves_stops_the_probing_quietly_and_opens_no_gate() {
 #[cfg(unix)]
 fn a_standard_output_that_cannot_be_written_is_an_error() {
     for arguments in ["$OPEN", "--version"] {
-        let (code, _, stderr) = outcome(shell(&format!("$PROGRAM {arguments} 1<.")));
+        let (code, _, stderr) = outcome(shell(&format!("\"$PROGRAM\" {arguments} 1<.")));
         assert_eq!(code, Some(1), "{arguments}");
         assert!(
             stderr.starts_with("futures-async: standard output: "),
