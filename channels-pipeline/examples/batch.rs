@@ -53,13 +53,14 @@ fn main() {
     println!("by time: {batch:?}");
 
     let (sender, items) = bounded(1000);
+    let _ = [9, 9].map(|n| sender.send(n)); // there at the start, however slow the thread is
     thread::scope(|scope| {
         scope.spawn(move || while sender.send(9).is_ok() {}); // as fast as it can
         let batch = next_batch(&items, usize::MAX, MOMENT).unwrap_or_default();
         let at_once = next_batch(&items, 3, Duration::ZERO).unwrap_or_default();
         drop(items);
         println!("by time, though items kept coming: yes");
-        assert!(batch.len() > 1);
+        assert!(batch.len() >= 2);
         assert_eq!(at_once, [9]); // though more were ready
     });
 }

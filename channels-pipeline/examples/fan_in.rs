@@ -1,7 +1,7 @@
 //! Many producers, one consumer, and it ends when the last producer does.
 //!
-//! Use it when threads find things that one thread uses; to map items in order, see
-//! `src/pipeline.rs`.
+//! Use it when threads find things that one thread uses (std's `sync_channel` does as well); to map
+//! items in order, see `src/pipeline.rs`.
 //! Ends: when all producers have, by a panic too, which the consumer learns from the join.
 //! Needs: `cargo add crossbeam-channel`.
 //!

@@ -2,7 +2,8 @@
 //!
 //! Use it when reading, work and writing are all to go on at once, in bounded memory.
 //! Ends: with the first error in input order, of reading or of writing, after all output before it.
-//! Needs: `src/pipeline.rs` as a module, `cargo add crossbeam-channel`.
+//! Needs: `src/pipeline.rs` beside it (`#[allow(dead_code)] mod pipeline;`),
+//! `cargo add crossbeam-channel`.
 //!
 //! ```text
 //! 42:line 42
@@ -13,7 +14,7 @@
 //! an input without end, and no more room: failed to write whole buffer
 //! ```
 
-use channels_pipeline::PipelineExt;
+use channels_pipeline::PipelineExt; // beside it: use pipeline::PipelineExt
 use std::io::{self, BufRead, BufReader, Write};
 use std::{iter, thread};
 
@@ -54,18 +55,18 @@ fn main() -> io::Result<()> {
     assert_eq!(found, 3);
 
     let mut before = Vec::new();
-    match grep(&b"good\n\xff\ngood\n"[..], "good", &mut before) {
-        Ok(_) => unreachable!("a line is not UTF-8"),
-        Err(error) => println!("after line 1: {error}"),
-    }
+    let Err(error) = grep(&b"good\n\xff\ngood\n"[..], "good", &mut before) else {
+        unreachable!("a line is not UTF-8")
+    };
+    println!("after line 1: {error}");
     assert_eq!(before, b"1:good\n");
 
     let endless = BufReader::new(io::repeat(b'\n'));
     let mut room = [0; 9]; // for "1:" to "3:" and their ends
-    match grep(endless, "", room.as_mut_slice()) {
-        Ok(_) => unreachable!("the input never ends"),
-        Err(error) => println!("an input without end, and no more room: {error}"),
-    }
+    let Err(error) = grep(endless, "", room.as_mut_slice()) else {
+        unreachable!("the input never ends")
+    };
+    println!("an input without end, and no more room: {error}");
     assert_eq!(&room, b"1:\n2:\n3:\n");
     Ok(())
 }

@@ -42,8 +42,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..10 {
         bucket.recv()?; // and now the call
     }
-    // Seven came one by one, the first of them a period after the start: a tick that comes late puts
-    // off the next ones, and none catches up.
+    // Seven came one by one, the first of them a period after the start: a tick that is late by more
+    // than a period puts off the next ones, and none catches up.
     assert!(start.elapsed() >= 7 * PERIOD);
     println!("10 permits, of which {BURST} at once: not before 70 ms were over");
     drop(bucket);

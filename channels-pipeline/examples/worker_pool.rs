@@ -33,7 +33,11 @@ impl Pool {
         // Each has a receiver of its own: with one behind a lock, it would be held during the job.
         let threads = (0..threads).map(|_| {
             let queue = queue.clone();
-            Builder::new().spawn(move || queue.into_iter().for_each(|job| job()))
+            // Nor may the drop of a result that nobody wants end a thread by its panic.
+            let run = |job: Job| _ = catch_unwind(AssertUnwindSafe(job));
+            Builder::new()
+                .name("pool".into())
+                .spawn(move || queue.into_iter().for_each(run))
         });
         let threads = threads.collect::<Result<_, _>>()?;
         Ok(Self { jobs, threads })
@@ -58,7 +62,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.jobs = bounded(0).0; // in place of the sender, whose end is what ends the threads
         for thread in self.threads.drain(..) {
-            let _ = thread.join(); // no job's panic gets there
+            let _ = thread.join(); // no panic gets there
         }
     }
 }

@@ -12,8 +12,8 @@
 //! - Order does not matter, and a rayon pool is there: rayon's `par_bridge`.
 //! - The iterator is not `Send`, or there is no scope: the crate pariter runs it on the consumer's
 //!   thread. It costs a third to a half as much per item; a panic loses its payload.
-//! - One producer and one consumer: `std::sync::mpsc` will do. crossbeam is here because workers
-//!   share a queue by cloning its receiver.
+//! - Many producers, one consumer, no `select!`: `std::sync::mpsc` will do. crossbeam is here because
+//!   workers share a queue by cloning its receiver.
 //! - The work is waiting, for thousands of things at once: use async.
 //!
 //! # How it ends
@@ -28,16 +28,17 @@
 //! - With a panic: it is raised again on the consumer's thread, with its payload, when the turn of
 //!   its item comes. A consumer that survives it may go on; one of the iterator is the last item.
 //!   In a chain, a panic of an earlier stage is one of the iterator.
-//! - When the consumer leaves, by `break`, `?`, a panic or a drop: nothing more is asked of the
-//!   iterator in front, and a worker ends after the item in hand, or, until the iterator has
-//!   returned from its last call, after what is in flight. All that is dropped. So is a panic of the
+//! - When the consumer leaves, by `break`, `?`, a panic or a drop: at most one more item is asked of
+//!   the iterator in front. As long as that call lasts, the workers go on with what is in flight;
+//!   after it, each ends with the item in hand. What nobody uses is dropped. So is a panic of the
 //!   iterator or a mapping, of which only the message on standard error remains.
 //! - With a panic of a destructor on a stage's thread, of the iterator, a mapping or what is dropped
 //!   unused: everything ends, and the scope panics with "a scoped thread panicked".
 //!
 //! The scope waits for all of that. An iterator that blocks, on a socket or a channel, delays the
-//! end until its next item: to stop such a one, let it wait for a stop as well. Where panics abort
-//! (`panic = "abort"`), the first one ends the process.
+//! end until its next item. So let it wait for the end as well: `let (_here, left) = bounded::<()>(0);`
+//! in the scope, and a `select!` with `left` in the iterator, as in `examples/ctrl_c.rs`. Where panics
+//! abort (`panic = "abort"`), the first one ends the process.
 //!
 //! Needs: `cargo add crossbeam-channel`.
 
@@ -62,8 +63,17 @@ use std::thread::{self, Builder, Scope};
 /// (`mem::forget` can keep it too: then the scope may never end.)
 ///
 /// `capacity` is how many items may wait for their consumer. It is allocated at the start, where a
-/// huge one panics or aborts. At most one more than that have been taken from the iterator in front
-/// and not been returned, however slow either end is, or one of the items.
+/// huge one panics or aborts. At most `capacity + 1` items are in flight, taken from the iterator in
+/// front and not yet returned, however slow the source, the consumer or any item is.
+///
+/// Threads are named `source` and `worker`, as messages of a panic show.
+///
+/// # When it does not compile
+///
+/// | the compiler says | do |
+/// |---|---|
+/// | `MutexGuard<...>` cannot be sent between threads | instead of `stdin().lines()`: `BufReader::new(stdin()).lines()` |
+/// | `x` does not live long enough | make `x` before `thread::scope`; or copy it: `\|\| move \|item\| ...` |
 ///
 /// # Errors
 ///
@@ -180,7 +190,8 @@ where
     I: Iterator<Item: Send> + Send + 'scope,
 {
     let read = move || _ = caught(source).try_for_each(|item| items.send(item));
-    thread().spawn_scoped(scope, read).map(drop)
+    let thread = thread().name("source".into());
+    thread.spawn_scoped(scope, read).map(drop)
 }
 
 /// Starts the threads of a stage. What `slot` returns is a place for one result: the sender for
@@ -212,7 +223,8 @@ where
                 }
             }
         };
-        thread().spawn_scoped(scope, work_on)?;
+        let thread = thread().name("worker".into());
+        thread.spawn_scoped(scope, work_on)?;
     }
     let feed = move || {
         let mut source = caught(source);
@@ -232,7 +244,8 @@ where
             }
         }
     };
-    thread().spawn_scoped(scope, feed).map(drop)
+    let thread = thread().name("source".into());
+    thread.spawn_scoped(scope, feed).map(drop)
 }
 
 /// The items of an iterator, and its panic as the last one.
@@ -601,6 +614,22 @@ mod tests {
             let expected = (0..8).flat_map(|number| (1..=3).map(move |calls| (number, calls)));
             assert!(expected.eq(mapped), "{shape:?}");
         }
+    }
+
+    #[test]
+    fn threads_have_names() {
+        let name = || thread::current().name().map(String::from);
+        let names = within_deadline(move || {
+            thread::scope(|scope| {
+                let ahead = iter::repeat_with(name).read_ahead(scope, 0).unwrap();
+                let both = move |source| (source, name());
+                let two = NonZero::new(2).unwrap();
+                let ahead = ahead.parallel_map_unordered(scope, two, 0, || both);
+                let mut ahead = ahead.unwrap();
+                ahead.next().unwrap()
+            })
+        });
+        assert_eq!(names, (Some("source".into()), Some("worker".into())));
     }
 
     #[test]
