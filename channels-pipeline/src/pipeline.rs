@@ -853,7 +853,7 @@ mod tests {
     #[test]
     fn a_refused_thread_is_an_error_and_nothing_is_left_running() {
         // No address space has room for it.
-        let refused = || Builder::new().stack_size(usize::MAX / 4);
+        let refused = || Builder::new().stack_size(usize::MAX / 16 * 15);
         for workers in [1, 2, 8] {
             for good in 0..=workers {
                 let (error, lives) = within_deadline(move || {

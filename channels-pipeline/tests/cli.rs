@@ -374,7 +374,7 @@ fn a_refused_thread_is_a_message() {
     for args in [&[][..], &[one.as_str()]] {
         let mut command = channels_pipeline(args);
         // A stack for which no address space has room.
-        command.env("RUST_MIN_STACK", (usize::MAX / 4).to_string());
+        command.env("RUST_MIN_STACK", (usize::MAX / 16 * 15).to_string());
         let (code, stdout, stderr) = outcome(command.output().unwrap());
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
         let message = "channels-pipeline: cannot start a thread: ";

@@ -302,7 +302,8 @@ fn the_recipe_of_the_help_sums_a_column() {
 
 #[test]
 fn the_environment_sets_the_number_of_threads_within_the_limit() {
-    for (variable, threads) in [("3", 3), ("100000", 512)] {
+    // 32-bit systems have too little room for more than 255.
+    for (variable, threads) in [("3", 3), ("100000", 512.min(rayon::max_num_threads()))] {
         let mut command = rayon_sum(&[]);
         command.env("RAYON_NUM_THREADS", variable);
         let (code, _, picture) = outcome(command.output().unwrap());
