@@ -43,7 +43,7 @@ fn time(bencher: Bencher, length: usize, count: impl Fn(&[u8]) -> Vec<Piece>) {
 /// A piece for each core.
 fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    text.chunks(text.len().div_ceil(threads))
+    text.chunks(text.len().div_ceil(threads).max(1)) // a chunk size of 0 panics
 }
 
 #[divan::bench(args = LENGTHS)]

@@ -1,72 +1,80 @@
 //! Stop my thread when its owner is dropped: `Drop` closes its queue, then joins it.
 //!
 //! Use it when a thread works for one owner. Not for one call: `thread::scope` joins by itself.
-//! Ends: what was sent is finished first. Once the thread has panicked, `send` fails, and the panic
-//! goes on where the owner is dropped.
+//! Ends: what was sent is finished first. `finish` gives what the thread returns, or its panic; a
+//! plain drop loses that. Once the thread has panicked, `send` fails.
 //! Needs: std alone.
 //!
 //! ```text
-//! the worker adds up to 6
+//! the worker has added up 6
 //! dropped
+//! the worker has added up 9
 //! the worker panicked: 0 is no job
+//! dropped all the same, without a word
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
-/// Both are there until it is dropped.
-struct Worker {
-    jobs: Option<Sender<u32>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// `Some` until `close` takes it.
+struct Worker(Option<(SyncSender<u32>, JoinHandle<u32>)>);
 
 impl Worker {
     fn start() -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel();
-        let builder = thread::Builder::new().name("worker".into());
-        let thread = builder.spawn(move || work(queue))?;
-        let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { jobs, thread })
+        // Room for a burst of jobs; full, the queue holds its senders back.
+        let (jobs, queue) = mpsc::sync_channel(100);
+        let thread = thread::Builder::new().spawn(move || work(queue))?;
+        Ok(Self(Some((jobs, thread))))
     }
 
     /// `false` if the worker is gone. `true` is queued: a panic of the worker may still lose it.
     fn send(&self, job: u32) -> bool {
-        let jobs = self.jobs.as_ref();
-        jobs.is_some_and(|jobs| jobs.send(job).is_ok())
+        let open = self.0.as_ref();
+        open.is_some_and(|(jobs, _)| jobs.send(job).is_ok())
+    }
+
+    fn finish(mut self) -> thread::Result<u32> {
+        self.close().unwrap_or_else(|| unreachable!("closed once"))
+    }
+
+    fn close(&mut self) -> Option<thread::Result<u32>> {
+        let (jobs, thread) = self.0.take()?;
+        drop(jobs); // before the join: while this lives, the thread waits for more
+        Some(thread.join())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        drop(self.jobs.take()); // before the join: while this lives, the thread waits for more
-        match self.thread.take().map(JoinHandle::join) {
-            // While a panic unwinds, a second one would abort the process.
-            Some(Err(payload)) if !thread::panicking() => resume_unwind(payload),
-            _ => {}
-        }
+        // Not raised: a panic of the worker would come in place of the error with which the owner
+        // leaves, and abort the process if that is a panic.
+        let _ = self.close();
     }
 }
 
-fn work(queue: Receiver<u32>) {
-    let mut total = 0;
-    for job in queue {
-        assert!(job > 0, "0 is no job");
-        total += job;
-    }
-    println!("the worker adds up to {total}"); // the owner is gone and the queue is empty
+fn work(queue: Receiver<u32>) -> u32 {
+    let jobs = queue.iter().inspect(|&job| assert!(job > 0, "0 is no job"));
+    let total = jobs.sum(); // until the owner is gone and the queue is empty
+    println!("the worker has added up {total}");
+    total
 }
 
 fn main() -> std::io::Result<()> {
-    let worker = Worker::start()?;
-    assert!([1, 2, 3].into_iter().all(|job| worker.send(job)));
-    drop(worker);
+    let [dropped, finished] = [Worker::start()?, Worker::start()?];
+    assert!([1, 2, 3].into_iter().all(|job| dropped.send(job)));
+    drop(dropped);
     println!("dropped");
+    assert!([4, 5].into_iter().all(|job| finished.send(job)));
+    assert!(matches!(finished.finish(), Ok(9)));
 
-    let worker = Worker::start()?;
-    while worker.send(0) {} // until the thread is gone
-    let panic = catch_unwind(AssertUnwindSafe(|| drop(worker))).err();
+    // The case that goes wrong: the worker panics.
+    let [dropped, finished] = [Worker::start()?, Worker::start()?];
+    while dropped.send(0) || finished.send(0) {} // until the threads are gone
+    let panic = finished.finish().err();
     let text = panic.and_then(|payload| payload.downcast::<&str>().ok());
-    println!("the worker panicked: {}", text.unwrap_or_default());
+    assert_eq!(text.as_deref(), Some(&"0 is no job"));
+    println!("the worker panicked: 0 is no job");
+    drop(dropped);
+    println!("dropped all the same, without a word");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Compute it once, on first use: `LazyLock` in a `static`, `OnceLock` where that takes a decision.
+//! Compute it once, on first use: `LazyLock` in a `static`, `OnceLock` where it can fail.
 //!
 //! Use it when threads share a value that never changes again, and that is not needed on every run.
 //! Ends: a panic in a `LazyLock` is final, each later use panics; a `OnceLock` stays empty, and the
@@ -7,8 +7,8 @@
 //!
 //! ```text
 //! 4 threads, 1 computation
-//! a failure is not kept: Err("no number"), then Ok(7), then Ok(7)
-//! after a panic: LazyLock false, OnceLock true
+//! a failure is not kept: [Err("no number"), Ok(7), Ok(7)]
+//! after a panic, a LazyLock panics again, a OnceLock tries again
 //! a value that needs itself never comes
 //! ```
 
@@ -40,19 +40,23 @@ fn main() {
             scope.spawn(move || assert_eq!(SQUARES[n], (n * n) as u32));
         }
     });
-    println!("4 threads, {} computation", COMPUTED.load(Relaxed));
+    assert_eq!(COMPUTED.load(Relaxed), 1);
+    println!("4 threads, 1 computation");
 
     let cell = OnceLock::new();
-    let [a, b, c] = ["x", "7", "8"].map(|text| parsed(&cell, text));
-    println!("a failure is not kept: {a:?}, then {b:?}, then {c:?}");
+    let results = ["x", "7", "8"].map(|text| parsed(&cell, text));
+    assert_eq!(results, [Err("no number"), Ok(&7), Ok(&7)]);
+    println!("a failure is not kept: {results:?}");
 
+    // The cases that go wrong: it panics, or needs itself.
     static LAZY: LazyLock<u32> = LazyLock::new(|| unreachable!("no value"));
     static ONCE: OnceLock<u32> = OnceLock::new();
     assert!(catch_unwind(|| *LAZY).is_err());
     assert!(catch_unwind(|| *ONCE.get_or_init(|| *LAZY)).is_err());
     let lazy = catch_unwind(|| *LAZY).is_ok();
     let once = catch_unwind(|| *ONCE.get_or_init(|| 1)).is_ok();
-    println!("after a panic: LazyLock {lazy}, OnceLock {once}");
+    assert!(!lazy && once);
+    println!("after a panic, a LazyLock panics again, a OnceLock tries again");
 
     static ITSELF: OnceLock<u32> = OnceLock::new();
     let (sender, value) = mpsc::channel();

@@ -41,20 +41,26 @@ fn within<R: Send + 'static>(
 fn main() {
     let (hour, moment) = (Duration::from_secs(3600), Duration::from_millis(5));
     let kind = |error: io::Error| error.kind();
-    println!("in time: {:?}", within(hour, || "four".len()).map_err(kind));
+    assert_eq!(within(hour, || "four".len()).map_err(kind), Ok(4));
+    println!("in time: Ok(4)");
 
+    // The cases that go wrong: it blocks, or it panics.
     let (gate, closed) = mpsc::channel::<()>();
     let (sender, went_on) = mpsc::channel();
     let blocked = move || {
         let _ = closed.recv(); // until the gate is dropped
-        let _ = sender.send("and yet it went on");
+        let _ = sender.send(());
     };
-    println!("too late: {:?}", within(moment, blocked).map_err(kind));
+    let late = within(moment, blocked).map_err(kind);
+    assert_eq!(late, Err(ErrorKind::TimedOut));
+    println!("too late: Err(TimedOut)");
     drop(gate);
-    went_on.iter().for_each(|text| println!("{text}"));
+    assert_eq!(went_on.recv(), Ok(()));
+    println!("and yet it went on");
 
     let letters = 0;
     let panic = catch_unwind(|| within(hour, move || assert!(letters > 0, "out of letters"))).err();
     let text = panic.and_then(|payload| payload.downcast::<&str>().ok());
-    println!("the call panicked: {}", text.unwrap_or_default());
+    assert_eq!(text.as_deref(), Some(&"out of letters"));
+    println!("the call panicked: out of letters");
 }

@@ -1,7 +1,7 @@
 //! Share a map between threads: a `Mutex` around it, borrowed by scoped threads.
 //!
-//! Use it when threads look things up and change them now and then. To count everything, give each
-//! thread a map of its own and merge them.
+//! Use it when threads look things up, and change them now and then; for what each thread only adds
+//! to, merge a map from each at the end.
 //! Ends: a thread that panics with the lock poisons it; the others go on if the map is whole.
 //! Needs: std alone. (Threads that outlive the map's owner share an `Arc<Mutex<...>>`.)
 //!

@@ -69,6 +69,7 @@ fn main() {
             assert_eq!(preparing.join().is_err(), fails);
             waiters.map(|waiter| waiter.join().ok().flatten())
         });
+        assert_eq!(values, [(!fails).then_some(42); 2]);
         println!("{case}: {values:?}");
     }
 }

@@ -14,7 +14,7 @@
 //! - Short or uneven work, work that forks again, or a fork in a hot loop: rayon keeps its threads,
 //!   and an idle one steals from a busy one. Here every call starts its threads afresh, and the
 //!   longest piece decides when it returns.
-//! - An error shall stop the rest: here every piece ends first. Rayon's `try_for_each` stops.
+//! - If the first error must stop the rest: here every piece ends first. Rayon's `try_for_each` stops.
 //! - Values that arrive over time: use a channel pipeline.
 //! - Thousands of pieces that wait for a network: use async tasks.
 //!
@@ -101,7 +101,7 @@ use std::{io, thread};
 ///
 /// let words = ["one", "two", "three", "four", "five"];
 /// let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
-/// let pieces = words.chunks(words.len().div_ceil(threads));
+/// let pieces = words.chunks(words.len().div_ceil(threads).max(1)); // a chunk size of 0 panics
 /// let letters = fork_join(pieces, |piece| piece.iter().map(|word| word.len()).sum::<usize>())?;
 /// assert_eq!(letters.iter().sum::<usize>(), 19);
 /// # io::Result::Ok(())
