@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
     assert_eq!(levels, LEVELS);
     println!("{levels} levels deep");
 
-    // The cases that go wrong: the call panics, or there is no thread for it.
+    // The case that goes wrong: the call panics, or there is no thread for it.
     let leaf = || assert!(depth(&Tree(vec![])) > 1, "a mere leaf");
     let panic = catch_unwind(|| on_stack_of(1 << 20, leaf)).err();
     let text = panic.and_then(|payload| payload.downcast::<&str>().ok());

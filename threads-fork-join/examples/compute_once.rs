@@ -48,7 +48,7 @@ fn main() {
     assert_eq!(results, [Err("no number"), Ok(&7), Ok(&7)]);
     println!("a failure is not kept: {results:?}");
 
-    // The cases that go wrong: it panics, or needs itself.
+    // The case that goes wrong: it panics, or needs itself.
     static LAZY: LazyLock<u32> = LazyLock::new(|| unreachable!("no value"));
     static ONCE: OnceLock<u32> = OnceLock::new();
     assert!(catch_unwind(|| *LAZY).is_err());

@@ -51,7 +51,8 @@ fn main() {
     assert!(ticker.join().is_ok());
     println!("stopped with most of an hour to go");
 
-    let (_stop, stopped) = mpsc::channel(); // alive: the panic alone ends it
+    // The case that goes wrong: the work panics. That alone ends it, as `_stop` is alive.
+    let (_stop, stopped) = mpsc::channel();
     let mut number = 0;
     let work = move |_| {
         number += 1;

@@ -44,7 +44,7 @@ fn main() {
     assert_eq!(within(hour, || "four".len()).map_err(kind), Ok(4));
     println!("in time: Ok(4)");
 
-    // The cases that go wrong: it blocks, or it panics.
+    // The case that goes wrong: it blocks, or it panics.
     let (gate, closed) = mpsc::channel::<()>();
     let (sender, went_on) = mpsc::channel();
     let blocked = move || {

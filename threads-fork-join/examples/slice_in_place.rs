@@ -26,8 +26,8 @@ fn change<T: Send>(items: &mut [T], threads: usize, work: impl Fn(&mut T) + Sync
         let threads: Vec<_> = parts
             .map(|part| scope.spawn(move || part.iter_mut().for_each(work)))
             .collect();
-        // The scope waits for the rest, whatever happens here. One that it met itself would come out
-        // with another payload.
+        // The scope waits for the rest, whatever happens here. One that it met itself would come
+        // out with another payload.
         let joined = threads.into_iter().map(|thread| thread.join());
         joined.for_each(|part| part.unwrap_or_else(|payload| resume_unwind(payload)));
     });
@@ -42,6 +42,7 @@ fn main() {
     change(&mut none, 2, |number| *number *= 2);
     println!("{none:?}");
 
+    // The case that goes wrong: one part panics.
     let mut numbers = [2, 4, 5, 8, 10];
     let panic = catch_unwind(AssertUnwindSafe(|| {
         change(&mut numbers, 3, |number| {

@@ -55,7 +55,7 @@ impl Drop for Preparing<'_> {
 fn main() {
     for (case, fails) in [
         ("2 waiters", false),
-        ("the preparing thread panicked", true),
+        ("the preparing thread panicked", true), // the case that goes wrong
     ] {
         let event = Event::default();
         let values = thread::scope(|scope| {

@@ -14,7 +14,8 @@
 //! - Short or uneven work, work that forks again, or a fork in a hot loop: rayon keeps its threads,
 //!   and an idle one steals from a busy one. Here every call starts its threads afresh, and the
 //!   longest piece decides when it returns.
-//! - If the first error must stop the rest: here every piece ends first. Rayon's `try_for_each` stops.
+//! - If the first error must stop the rest: here every piece ends first. Rayon's `try_for_each`
+//!   stops.
 //! - Values that arrive over time: use a channel pipeline.
 //! - Thousands of pieces that wait for a network: use async tasks.
 //!

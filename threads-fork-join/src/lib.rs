@@ -1,9 +1,9 @@
 //! Threads of the standard library: they may borrow, block and have a deep stack, and each costs
 //! some 50 µs to start and join.
 //!
-//! | you want | piece |
-//! |---|---|
-//! | each piece of some work on a thread of its own, and the results in order | [`fork_join()`] |
+//! | you want | piece | it promises |
+//! |---|---|---|
+//! | each piece of some work on a thread of its own | [`fork_join()`] | results in order, all threads joined, the first panic unchanged |
 //!
 //! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
 //!
