@@ -1,14 +1,17 @@
 //! Tell a thread to stop: a flag that it looks at in each round, and a join.
 //!
-//! Use it when the thread loops; not when it blocks, in a read, a `recv` or a `sleep`, for there it
-//! does not look: let it wait on a channel, and drop the sender.
-//! Ends: after the round in which the flag is set. A thread that panicked is found by the join.
+//! Use it when the thread loops; not when it blocks, for there it does not look. A `recv`: drop the
+//! sender. A `sleep`: wait with `recv_timeout` instead (`every_second.rs`). A socket: give it a
+//! `set_read_timeout`; for `accept`, connect to it yourself.
+//! Ends: after the round in which the flag is set. An owner that fails sets it too, by a guard, or
+//! the scope would wait for ever. A thread that panicked is found by the join.
 //! Needs: std alone.
 //!
 //! ```text
 //! it stopped, and gave back what it had done
+//! its owner failed, and it stopped
 //! blocked, it did not look; it ended when its channel closed
-//! it had panicked: round 3 failed
+//! it had panicked, as the join tells
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,47 +30,52 @@ fn run(stop: &AtomicBool, round: impl Fn(u32)) -> u32 {
     rounds
 }
 
-fn main() {
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let (sender, rounds) = mpsc::channel();
-        let stop = &stop;
-        let worker = scope.spawn(move || run(stop, |round| sender.send(round).unwrap_or(())));
-        let third = rounds.iter().nth(2); // it is at work
-        stop.store(true, Ordering::Relaxed);
-        let done = worker.join().unwrap_or(0); // 0 if it had panicked
-        assert!(third == Some(3) && done >= 3);
-        println!("it stopped, and gave back what it had done");
-    });
+/// Held by the owner: set at the end of its part, also by `?` or a panic.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-    // The case that goes wrong: the thread is blocked, and the flag alone would never end it.
-    stop.store(false, Ordering::Relaxed);
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Has it stopped by an owner that waits for the third round and then goes on, or fails.
+fn stopped_by(owner: Result<(), &'static str>) -> Result<u32, &'static str> {
+    let stop = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let guard = StopOnDrop(stop);
+        let (sender, rounds) = mpsc::channel();
+        let worker = scope.spawn(move || run(stop, |round| _ = sender.send(round)));
+        assert_eq!(rounds.iter().nth(2), Some(3)); // it is at work
+        owner?;
+        drop(guard);
+        worker.join().map_err(|_| "it had panicked")
+    })
+}
+
+fn main() {
+    assert!(matches!(stopped_by(Ok(())), Ok(3..)));
+    println!("it stopped, and gave back what it had done");
+
+    // The case that goes wrong: the owner fails, the thread is blocked, or it has panicked.
+    assert_eq!(stopped_by(Err("no more disk")), Err("no more disk"));
+    println!("its owner failed, and it stopped");
+
+    let stop = &AtomicBool::new(false);
     thread::scope(|scope| {
         let (job, jobs) = mpsc::channel::<()>();
         let (waiting, is_waiting) = mpsc::channel();
-        let stop = &stop;
-        let worker = scope.spawn(move || {
-            run(stop, |round| {
-                let _ = waiting.send(round);
-                let _ = jobs.recv();
-            })
-        });
+        let round = move |round| _ = (waiting.send(round), jobs.recv());
+        let worker = scope.spawn(move || run(stop, round));
         assert_eq!(is_waiting.recv(), Ok(1));
-        stop.store(true, Ordering::Relaxed);
+        drop(StopOnDrop(stop));
         assert!(!worker.is_finished());
         drop(job); // its `recv` fails, and it looks
         assert!(matches!(worker.join(), Ok(1)));
         println!("blocked, it did not look; it ended when its channel closed");
     });
 
-    // It has panicked before: the flag finds nobody, and the join does not hang.
-    stop.store(false, Ordering::Relaxed);
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| run(&stop, |round| assert!(round < 3, "round {round} failed")));
-        let Err(panic) = worker.join() else {
-            unreachable!("nobody stopped it")
-        };
-        let reason = panic.downcast::<String>().unwrap_or_default();
-        println!("it had panicked: {reason}");
-    });
+    let dead = thread::spawn(|| run(&AtomicBool::new(false), |round| assert!(round < 3)));
+    assert!(dead.join().is_err());
+    println!("it had panicked, as the join tells");
 }

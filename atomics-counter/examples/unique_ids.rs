@@ -20,17 +20,11 @@ const LIMIT: u8 = 200;
 
 /// An id below the limit that nobody has.
 fn next_id(next: &AtomicU8) -> Option<u8> {
-    // Relaxed: the ids are different under any ordering, and publish nothing.
-    let mut id = next.load(Relaxed);
-    while id < LIMIT {
-        // Takes the id only if nobody has done so since it was seen. The weak form may fail for no
-        // reason, which costs no more than a turn of this loop.
-        match next.compare_exchange_weak(id, id + 1, Relaxed, Relaxed) {
-            Ok(id) => return Some(id),
-            Err(now) => id = now,
-        }
-    }
-    None
+    // Relaxed: the ids are different under any ordering, and publish nothing. `fetch_update` is the
+    // loop of compare-exchange: it stores only if nobody has taken the id since it was seen, and
+    // else looks again. It returns what was there before.
+    let count = |id| (id < LIMIT).then_some(id + 1);
+    next.fetch_update(Relaxed, Relaxed, count).ok()
 }
 
 fn main() {
@@ -46,15 +40,14 @@ fn main() {
     assert_eq!(ids, Vec::from_iter(0..LIMIT));
     println!("4 threads got {} ids, each of them once", ids.len());
     // The case that goes wrong: there are no more.
-    println!("no more: {:?} {:?}", next_id(&next), next_id(&next));
+    assert_eq!([next_id(&next), next_id(&next)], [None, None]);
+    println!("no more: None None");
 
-    // What goes wrong without a limit: `fetch_add` wraps around, in silence.
+    // Without a limit, `fetch_add` wraps around, in silence.
     let next = AtomicU8::new(0);
     let ids: Vec<_> = (0..257).map(|_| next.fetch_add(1, Relaxed)).collect();
-    println!(
-        "fetch_add gives the first id again: {} .. {} {}",
-        ids[0], ids[255], ids[256]
-    );
+    assert_eq!((ids[0], ids[255], ids[256]), (0, 255, 0));
+    println!("fetch_add gives the first id again: 0 .. 255 0");
     // A check afterwards only delays that: each call that is refused counts on.
     let next = AtomicU8::new(0);
     let checked = || Some(next.fetch_add(1, Relaxed)).filter(|&id| id < LIMIT);
