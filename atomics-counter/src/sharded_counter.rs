@@ -15,27 +15,26 @@
 //! - A decision hangs on the count, such as "I was the first" or "the last": use what `Counter::add`
 //!   returns.
 //! - In a signal handler or a global allocator: it may lose counts there, or deadlock.
+//! - After `fork` without `exec` in a process of several threads: an addition, or the exit, may
+//!   block for ever.
 //!
 //! # How it ends
 //!
-//! Adding and reading wait for nobody, except that a thread's first addition, one that finds its
-//! cell not made yet, and the thread's end take a lock for a moment. `take` starts over when another
-//! `take` was faster. What a thread added before it ended or panicked stays counted, also what its
-//! thread-local destructors add. A process made by `fork` counts on for itself, from a copy; made
-//! while another thread held one of these locks, it may block where it takes the lock too: in such an
-//! addition, and at the end of each thread that has counted, so also at its exit (not at `_exit` or
-//! `exec`).
+//! Adding and reading wait for nobody, except that a thread's first addition, an addition whose
+//! cell does not exist yet, and the thread's end take a lock for a moment. `take` starts over when
+//! another `take` was faster. What a thread added before it ended or panicked stays counted, also
+//! what its thread-local destructors add.
 //!
 //! # What other threads see
 //!
+//! - After the threads that add are joined, the count is exact. The end of a `thread::scope` is such
+//!   a join of its closures, but not of their thread-local destructors: for these, `join` each
+//!   handle.
 //! - A read holds every addition that happens before it (less what was taken), and none that happens
 //!   after it. "Happens before" is Rust's word: earlier on the same thread, or on another one that was
 //!   joined or that handed something over since, by a channel, a lock, or a `Release` store and an
 //!   `Acquire` load. Of the other additions, a read holds any: of two in different cells maybe the
 //!   later alone.
-//! - So after the threads that add are joined, the count is exact. The end of a `thread::scope` is
-//!   such a join of its closures, but not of their thread-local destructors: for these, `join` each
-//!   handle.
 //! - Of two reads, the second gives no less than the first if the first happens before it, and
 //!   nobody takes. By the clock alone that is not so, between two threads.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too: the
