@@ -2,8 +2,9 @@
 //!
 //! Use it when items are many and short; rayon never interrupts one, so a long item has to look at
 //! the flag itself.
-//! Ends: no item is started after the stop, and those that run are finished first. A panic does
-//! not stop the others before it is raised again in the caller, unless `panic_fuse` says so.
+//! Ends: soon after the stop. Each thread looks between two items, and may start one more; items
+//! that run are finished. A panic does not stop the others before it is raised again in the caller,
+//! unless `panic_fuse` says so.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
@@ -31,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (cancelled, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let work = |n| {
         if cancelled.load(Relaxed) {
-            return None; // `try_for_each` starts no more
+            return None; // tells `try_for_each`
         }
         if done.fetch_add(1, Relaxed) == 2 {
             cancelled.store(true, Relaxed); // as another thread would, or a Ctrl-C handler
@@ -46,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!((ended, done.load(Relaxed)), (None, 3));
     println!("cancelled after 3 of {ITEMS} items");
 
+    // The case that goes wrong: an item panics.
     let calls_until_panic = |fuse: bool| {
         let calls = AtomicUsize::new(0);
         let work = |n| {

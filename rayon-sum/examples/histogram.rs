@@ -53,7 +53,7 @@ fn main() {
     );
     println!("the same with a Mutex, locked {} times", words.len());
 
-    // Each part starts with `empty()`; so what it returns must change nothing.
+    // The case that goes wrong: a first map that holds something. Each part starts with one.
     let wrong = count(&words, || HashMap::from([("rose", 1)]));
     assert!(wrong["rose"] > 1 + counts["rose"]);
     println!("a first map that is not empty: counted more than once");

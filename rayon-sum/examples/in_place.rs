@@ -41,6 +41,7 @@ fn main() {
     assert_eq!(unstable, in_order);
     println!("unstable: sorted as well, but equal keys have lost their order");
 
+    // The case that goes wrong: a panic halfway.
     let changed = AssertUnwindSafe(|| {
         numbers.par_iter_mut().for_each(|n| {
             assert_ne!(*n, 6, "on purpose");

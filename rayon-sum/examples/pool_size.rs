@@ -7,7 +7,7 @@
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
-//! in a pool of 3: 5050, by 3 threads
+//! in a pool of 3 threads: 5050
 //! back outside: no thread of that pool
 //! build_global: the first one wins
 //! then: The global thread pool has already been initialized.
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool = ThreadPoolBuilder::new().num_threads(3).build()?;
     let (sum, threads) = pool.install(|| (sum(), rayon::current_num_threads()));
     assert_eq!((sum, threads), (5050, 3));
-    println!("in a pool of 3: {sum}, by {threads} threads");
+    println!("in a pool of {threads} threads: {sum}");
 
     // `install` is no setting: what stands behind it runs in the global pool again.
     assert_eq!(rayon::current_thread_index(), None);
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ThreadPoolBuilder::new().num_threads(2).build_global()?;
     assert_eq!(rayon::current_num_threads(), 2);
     println!("build_global: the first one wins");
+    // The case that goes wrong: a second one.
     let Err(error) = ThreadPoolBuilder::new().num_threads(4).build_global() else {
         return Err("a second global pool".into());
     };

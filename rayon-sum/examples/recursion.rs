@@ -10,7 +10,7 @@
 //! 2147450880, joined 15 times
 //! without a cutoff: the same, joined 65535 times
 //! the first half panics: the second one has ended
-//! a lock held across join: the second half cannot get it
+//! a lock held across join: the other half cannot get it
 //! ```
 
 use std::panic::{self, AssertUnwindSafe};
@@ -35,7 +35,7 @@ fn sum(n: u64, levels: u32, joins: &AtomicUsize) -> u64 {
     n + left + right
 }
 
-fn main() {
+fn main() -> Result<(), rayon::ThreadPoolBuildError> {
     let joins = AtomicUsize::new(0);
     let total = sum(1, 4, &joins);
     assert_eq!((total, joins.swap(0, Relaxed)), ((1..=65_535).sum(), 15));
@@ -44,6 +44,7 @@ fn main() {
     assert_eq!(joins.into_inner(), 65_535);
     println!("without a cutoff: the same, joined 65535 times");
 
+    // The case that goes wrong: one half panics, or a lock is held.
     let ended = AtomicUsize::new(0);
     let first = || assert_eq!(total, 0, "on purpose");
     let both = || rayon::join(first, || ended.fetch_add(1, Relaxed));
@@ -51,12 +52,16 @@ fn main() {
     assert_eq!((panicked.is_err(), ended.into_inner()), (true, 1));
     println!("the first half panics: the second one has ended");
 
-    // While it waits for its halves, a thread runs any job of the pool, such as one that wants the
-    // lock it holds: with `lock` in place of `try_lock` this would hang. Let go of it before.
+    // While a thread of the pool waits for a half, it runs any job of the pool, such as one that
+    // wants the lock it holds: with `lock` in place of `try_lock` this would hang. Let go of it
+    // before. (One thread, so that this is sure to happen.)
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let lock = Mutex::new(());
-    let held = lock.lock();
-    let ((), fails) = rayon::join(|| (), || lock.try_lock().is_err());
-    drop(held);
+    let ((), fails) = pool.install(|| {
+        let _held = lock.lock();
+        rayon::join(|| (), || lock.try_lock().is_err())
+    });
     assert!(fails);
-    println!("a lock held across join: the second half cannot get it");
+    println!("a lock held across join: the other half cannot get it");
+    Ok(())
 }

@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(found, [false, true, true, false]);
     println!("{found:?}");
 
-    // Without `clear`, the result depends on which items share a buffer, and with that on the
-    // number of threads and on luck. On one thread, in one part, all of them do.
+    // The case that goes wrong: without `clear`, the result depends on which items share a buffer,
+    // and with that on the number of threads and on luck. On one thread, in one part, all of them do.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let dirty = |letters: &mut Vec<char>, text: &&str| is_palindrome(letters, text);
     let texts = texts.par_iter().with_min_len(texts.len());

@@ -24,8 +24,8 @@
 //!   cache, and as fast beyond.
 //! - For `usize` and `isize`, which are not `Into<i128>`: write the line, with `value as i128`.
 //! - When values arrive over time: send batches of them through a channel pipeline.
-//! - While holding a lock: a thread that waits for rayon may run another job of the pool meanwhile,
-//!   and that job may want the same lock.
+//! - While holding a lock: a thread of the pool that waits for rayon may run another of its jobs
+//!   meanwhile, and that job may want the same lock.
 //!
 //! # How it ends
 //!

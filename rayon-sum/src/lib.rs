@@ -4,7 +4,7 @@
 //! rayon is for computing on what is in memory already. Work that waits, for files, sockets or
 //! locks, blocks its threads, of which there are as many as cores.
 //!
-//! | you want | piece | what it promises |
+//! | you want | piece | it promises |
 //! |---|---|---|
 //! | to add up integers | [`exact_sum()`] | the true sum, as `i128`, of values of at most 64 bits |
 //! | to add up floats | [`reproducible_sum()`] | the same bits in any pool |
@@ -18,7 +18,7 @@
 //! | choose how many threads | `pool_size.rs` |
 //! | stop early | `cancel.rs` |
 //! | count into buckets | `histogram.rs` |
-//! | have a buffer for each job | `scratch.rs` |
+//! | use one buffer for many items | `scratch.rs` |
 //! | change and sort a vector | `in_place.rs` |
 //! | divide and conquer | `recursion.rs` |
 

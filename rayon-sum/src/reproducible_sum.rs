@@ -15,8 +15,8 @@
 //!   the digits of `f64`: plenty, but not unlimited. Use a crate for exact summation.
 //! - For money: add up an integer number of cents.
 //! - When values arrive over time: [`CompensatedSum`] takes them one by one.
-//! - While holding a lock: a thread that waits for rayon may run another job of the pool meanwhile,
-//!   and that job may want the same lock.
+//! - While holding a lock: a thread of the pool that waits for rayon may run another of its jobs
+//!   meanwhile, and that job may want the same lock.
 //!
 //! # How it ends
 //!
