@@ -3,8 +3,8 @@
 //! Use it when the thread loops; not when it blocks, for there it does not look. A `recv`: drop the
 //! sender. A `sleep`: wait with `recv_timeout` instead (`every_second.rs`). A socket: give it a
 //! `set_read_timeout`; for `accept`, connect to it yourself.
-//! Ends: after the round in which the flag is set. An owner that fails sets it too, by a guard, or
-//! the scope would wait for ever. A thread that panicked is found by the join.
+//! Ends: after the round in which the flag is set. An owner that fails sets it too, by a guard:
+//! without it, the scope would wait for ever. A thread that panicked is found by the join.
 //! Needs: std alone.
 //!
 //! ```text
@@ -30,7 +30,7 @@ fn run(stop: &AtomicBool, round: impl Fn(u32)) -> u32 {
     rounds
 }
 
-/// Held by the owner: set at the end of its part, also by `?` or a panic.
+/// Held by the owner: sets the flag when that is done, also by `?` or a panic.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -39,7 +39,7 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// Has it stopped by an owner that waits for the third round and then goes on, or fails.
+/// The owner waits for the third round, then stops the thread, or fails before it does.
 fn stopped_by(owner: Result<(), &'static str>) -> Result<u32, &'static str> {
     let stop = &AtomicBool::new(false);
     thread::scope(|scope| {
@@ -47,7 +47,7 @@ fn stopped_by(owner: Result<(), &'static str>) -> Result<u32, &'static str> {
         let (sender, rounds) = mpsc::channel();
         let worker = scope.spawn(move || run(stop, |round| _ = sender.send(round)));
         assert_eq!(rounds.iter().nth(2), Some(3)); // it is at work
-        owner?;
+        owner?; // the scope waits for the thread: the guard ends that
         drop(guard);
         worker.join().map_err(|_| "it had panicked")
     })
@@ -63,12 +63,13 @@ fn main() {
 
     let stop = &AtomicBool::new(false);
     thread::scope(|scope| {
+        let guard = StopOnDrop(stop);
         let (job, jobs) = mpsc::channel::<()>();
         let (waiting, is_waiting) = mpsc::channel();
         let round = move |round| _ = (waiting.send(round), jobs.recv());
         let worker = scope.spawn(move || run(stop, round));
         assert_eq!(is_waiting.recv(), Ok(1));
-        drop(StopOnDrop(stop));
+        drop(guard);
         assert!(!worker.is_finished());
         drop(job); // its `recv` fails, and it looks
         assert!(matches!(worker.join(), Ok(1)));
