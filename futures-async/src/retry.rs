@@ -15,10 +15,11 @@
 //! # How it ends
 //!
 //! With the first success, or with [`GaveUp`], which holds the last error: at a permanent error,
-//! after the last attempt, or at the deadline, which no attempt moves and at or after which none
-//! begins. A panic of an attempt goes on to the caller. Dropping its future drops the attempt.
+//! after the last attempt, or at the deadline: no attempt begins after it, and one that still runs
+//! is dropped. A panic of an attempt goes on to the caller. Dropping its future drops the attempt.
 //!
 //! Needs: `cargo add tokio --features rt,time`.
+//! To run it: `#[tokio::main]` needs `--features macros,rt-multi-thread`, too.
 //! Its tests: `cargo add --dev tokio --features test-util`.
 
 use std::error::Error;
@@ -41,9 +42,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// # let mut fetch = |_| std::future::ready(Err::<(), _>(io::Error::from(kinds.next().unwrap())));
 /// use futures_async::Retry;
 /// use std::io;
-/// use std::time::Duration;
 ///
-/// const RETRY: Retry = Retry::new().retries(2).cap(Duration::from_secs(1));
+/// const RETRY: Retry = Retry::new().retries(2);
 ///
 /// fn is_transient(error: &io::Error) -> bool {
 ///     error.kind() == io::ErrorKind::ConnectionRefused
@@ -66,6 +66,9 @@ pub struct Retry {
 impl Retry {
     /// 4 retries; a base of 0.1 s, for what is over at once; a cap of 10 s, not much longer than
     /// people wait; 30 s for an attempt, as long as many servers give a request.
+    ///
+    /// The delays add up to 0.75 s on average, and to 1.5 s at most. To outlast a restart, use
+    /// [`run_until`](Self::run_until) with [`retries(u32::MAX)`](Self::retries).
     pub const fn new() -> Self {
         Self {
             retries: 4,
@@ -110,7 +113,8 @@ impl Retry {
 
     /// Calls `operation` until it succeeds, or fails for good.
     ///
-    /// `|_| true` takes every error for transient.
+    /// `|_| true` treats every error as transient. An attempt that takes more than 30 s is dropped
+    /// and begun again: for longer ones, set [`attempt_timeout`](Self::attempt_timeout).
     ///
     /// Where the compiler says that a captured variable cannot escape the `FnMut` closure body, the
     /// attempt borrows what the next one needs again: give each a clone (`let url = url.clone();
@@ -135,9 +139,10 @@ impl Retry {
 
     /// Like [`run`](Self::run), but ends at `deadline`, whatever is under way.
     ///
-    /// A delay takes at most half of the time that is left, so the attempts close in on the
-    /// deadline: what can succeed only in the last moments does, if an attempt takes less than a
-    /// third of them. With retries left, a transient error never ends the wait early.
+    /// The longest delay is half of the time that is left, too, so the attempts close in on the
+    /// deadline, though not in step with those of other clients: what can succeed only in the last
+    /// moments does, if an attempt takes less than a third of them. With retries left, a transient
+    /// error never ends the wait early.
     ///
     /// # Errors
     ///
@@ -152,7 +157,7 @@ impl Retry {
         mut operation: impl FnMut() -> F,
         mut is_transient: impl FnMut(&E) -> bool,
     ) -> Result<T, GaveUp<E>> {
-        let (mut attempts, mut last) = (0_u32, None);
+        let (mut attempts, mut timed_out, mut last) = (0_u32, 0_u32, None);
         let reason = loop {
             let left = deadline.duration_since(Instant::now());
             if left.is_zero() {
@@ -169,28 +174,31 @@ impl Retry {
                     }
                 }
                 Err(_) if left <= self.attempt_timeout => break Reason::Deadline,
-                Err(_) => {} // an earlier error says more
+                Err(_) => timed_out = timed_out.saturating_add(1),
             }
             if attempts > self.retries {
                 break Reason::Attempts;
             }
             let left = deadline.duration_since(Instant::now());
-            sleep(self.delay(attempts - 1).min(left / 2)).await;
+            sleep(self.delay(attempts - 1, left / 2)).await;
         };
         Err(GaveUp {
             reason,
             attempts,
+            timed_out,
             last,
         })
     }
 
     /// The delay after attempt `attempt`, counted from 0.
-    fn delay(self, attempt: u32) -> Duration {
+    fn delay(self, attempt: u32, at_most: Duration) -> Duration {
         // In nanoseconds, 64 bits last for 584 years.
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let factor = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX);
         let longest = nanoseconds(self.base).saturating_mul(factor);
-        let longest = longest.min(nanoseconds(self.cap));
+        // Before the draw: cut off after it, most of the delays would be the same, and clients with
+        // one deadline would come back together.
+        let longest = longest.min(nanoseconds(self.cap.min(at_most)));
         // `std` seeds its hasher from the system's random numbers.
         let random = match self.seed {
             None => RandomState::new().hash_one(attempt),
@@ -225,8 +233,10 @@ pub struct GaveUp<E> {
     pub reason: Reason,
     /// Attempts begun.
     pub attempts: u32,
-    /// The last error that an attempt returned, and the `source`; `None` if none did, because it was
-    /// cut off by its timeout or by the deadline.
+    /// Attempts that took longer than their timeout; one that the deadline cut off does not count.
+    pub timed_out: u32,
+    /// The last error that an attempt returned, and the `source`. One that was cut off, by its timeout
+    /// or by the deadline, returned none: `None` if all were.
     pub last: Option<E>,
 }
 
@@ -242,7 +252,11 @@ impl<E> fmt::Display for GaveUp<E> {
             f,
             "gave up after {} attempt{plural}: {reason}",
             self.attempts
-        )
+        )?;
+        match self.timed_out {
+            0 => Ok(()),
+            timed_out => write!(f, " ({timed_out} timed out)"),
+        }
     }
 }
 
@@ -258,6 +272,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use std::collections::BTreeSet;
     use std::future::ready;
     use std::pin::Pin;
     use std::sync::mpsc;
@@ -287,6 +302,7 @@ mod tests {
         GaveUp {
             reason,
             attempts,
+            timed_out: 0,
             last,
         }
     }
@@ -311,17 +327,18 @@ mod tests {
     #[test]
     fn delays_are_capped_spread_over_the_whole_range_and_never_overflow() {
         let policy = Retry::new().base(ms(100)).cap(ms(1000));
-        for (attempt, longest) in [
-            (0, 100),
-            (1, 200),
-            (3, 800),
-            (4, 1000),
-            (63, 1000),
-            (64, 1000),
-            (u32::MAX, 1000),
+        for (attempt, at_most, longest) in [
+            (0, ms(1000), 100),
+            (1, ms(1000), 200),
+            (3, ms(1000), 800),
+            (3, ms(10), 10),
+            (4, Duration::MAX, 1000),
+            (63, Duration::MAX, 1000),
+            (64, Duration::MAX, 1000),
+            (u32::MAX, ms(300), 300),
         ] {
-            let seeded = (0..1000).map(|seed| policy.seed(seed).delay(attempt));
-            let random = (0..1000).map(|_| policy.delay(attempt));
+            let seeded = (0..1000).map(|seed| policy.seed(seed).delay(attempt, at_most));
+            let random = (0..1000).map(|_| policy.delay(attempt, at_most));
             for delays in [Vec::from_iter(seeded), Vec::from_iter(random)] {
                 assert!(delays.iter().all(|delay| *delay <= ms(longest)));
                 for quarter in 0..4 {
@@ -333,18 +350,33 @@ mod tests {
         }
         for attempt in [0, 1, 63, 64, u32::MAX] {
             let zero = policy.base(Duration::ZERO).cap(Duration::MAX);
-            assert_eq!(zero.delay(attempt), Duration::ZERO);
-            policy.base(Duration::MAX).cap(Duration::MAX).delay(attempt);
+            assert_eq!(zero.delay(attempt, Duration::MAX), Duration::ZERO);
+            let huge = policy.base(Duration::MAX).cap(Duration::MAX);
+            huge.delay(attempt, Duration::MAX);
         }
         // Both ends of the range are part of it.
         let nanosecond = policy.base(Duration::from_nanos(1));
-        let delays: Vec<_> = (0..100).map(|_| nanosecond.delay(0).as_nanos()).collect();
+        let delay = |_| nanosecond.delay(0, ms(1)).as_nanos();
+        let delays: Vec<_> = (0..100).map(delay).collect();
         assert!(delays.contains(&0) && delays.contains(&1), "{delays:?}");
     }
 
     #[test]
+    fn the_delays_of_the_defaults_add_up_to_one_and_a_half_seconds_at_most() {
+        let sum = |seed| -> Duration {
+            let policy = Retry::new().seed(seed);
+            let delays = (0..policy.retries).map(|attempt| policy.delay(attempt, Duration::MAX));
+            delays.sum()
+        };
+        let sums: Vec<_> = (0..1000).map(sum).collect();
+        assert!(sums.iter().all(|sum| *sum <= ms(1500)));
+        let mean = sums.iter().sum::<Duration>() / 1000;
+        assert!((ms(720)..ms(780)).contains(&mean), "{mean:?}");
+    }
+
+    #[test]
     fn only_a_seed_gives_the_same_delays_each_time() {
-        let delays = |policy: Retry| [5, 6, 7].map(|attempt| policy.delay(attempt));
+        let delays = |policy: Retry| [5, 6, 7].map(|attempt| policy.delay(attempt, ms(1000)));
         let policy = Retry::new();
         assert_eq!(delays(policy.seed(7)), delays(policy.seed(7)));
         assert_ne!(delays(policy.seed(7)), delays(policy.seed(8)));
@@ -381,7 +413,7 @@ mod tests {
                 let last = Some(retries as usize);
                 assert_eq!(result, gave_up(Reason::Attempts, retries + 1, last));
                 for (n, pair) in begins.windows(2).enumerate() {
-                    let (delay, slept) = (policy.delay(n as u32), pair[1] - pair[0]);
+                    let (delay, slept) = (policy.delay(n as u32, ms(1000)), pair[1] - pair[0]);
                     // The timer counts in milliseconds, and rounds up.
                     assert!(
                         slept >= delay && slept <= delay + ms(1),
@@ -402,7 +434,8 @@ mod tests {
                 ready(if attempts < 30 { Err("no") } else { Ok(()) })
             };
             assert_eq!(policy.run(operation, |_| true).await, Ok(()));
-            let delays: Duration = (0..29).map(|attempt| policy.delay(attempt)).sum();
+            let delay = |attempt| policy.delay(attempt, Duration::MAX);
+            let delays: Duration = (0..29).map(delay).sum();
             assert!(delays > Duration::from_secs(4 * 3600), "{delays:?}");
             assert!(start.elapsed() >= delays);
         });
@@ -422,16 +455,20 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_takes_too_long_is_dropped_and_keeps_the_error_before_it() {
+    fn an_attempt_that_takes_too_long_is_dropped_counted_and_keeps_the_error_before_it() {
         in_paused_time(|| async {
             let policy = Retry::new().retries(1).attempt_timeout(ms(500)).base(ms(0));
-            for (times, last, elapsed) in [
-                (&[501][..], None, 1000),
-                (&[1, 501], Some(0), 501),
-                (&[501, 1], Some(1), 501),
+            for (times, timed_out, last, elapsed) in [
+                (&[501][..], 2, None, 1000),
+                (&[1, 501], 1, Some(0), 501),
+                (&[501, 1], 1, Some(1), 501),
             ] {
                 let (result, _, took) = failing(policy, ms(1_000_000), times).await;
-                assert_eq!(result, gave_up(Reason::Attempts, 2, last), "{times:?}");
+                let expected = GaveUp {
+                    timed_out,
+                    ..gave_up(Reason::Attempts, 2, last)
+                };
+                assert_eq!(result, expected, "{times:?}");
                 assert_eq!(took, ms(elapsed), "{times:?}");
             }
         });
@@ -494,6 +531,20 @@ mod tests {
     }
 
     #[test]
+    fn clients_with_one_deadline_do_not_come_back_together() {
+        in_paused_time(|| async {
+            let mut returns = BTreeSet::new();
+            for seed in 0..100 {
+                // A delay of up to 5 s, of which half a second is allowed.
+                let policy = UNTIL.base(ms(5000)).cap(ms(5000)).seed(seed);
+                let (_, begins, _) = failing(policy, ms(1000), &[0]).await;
+                returns.insert(begins[1].as_millis());
+            }
+            assert!(returns.len() > 50, "{returns:?}");
+        });
+    }
+
+    #[test]
     fn a_call_can_be_spawned() {
         in_paused_time(|| async {
             let connection = tokio::sync::Mutex::new(vec!["db"]);
@@ -513,6 +564,11 @@ mod tests {
             "gave up after 3 attempts: no retries left"
         );
         assert_eq!(error.source().unwrap().to_string(), "busy");
+        error.timed_out = 2;
+        assert_eq!(
+            error.to_string(),
+            "gave up after 3 attempts: no retries left (2 timed out)"
+        );
         error = gave_up(Reason::Deadline, 1, None);
         assert_eq!(error.to_string(), "gave up after 1 attempt: no time left");
         assert!(error.source().is_none());
