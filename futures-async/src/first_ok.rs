@@ -15,10 +15,12 @@
 //! # How it ends
 //!
 //! With the first success, after dropping the other futures, or with all errors. Dropping its future
-//! drops all of them; a panic of one does too, and goes on to the caller. It needs no runtime: the
-//! futures are polled by whatever polls this one, which must not await anything else meanwhile.
+//! drops all of them; a panic of one does too, and goes on to the caller. It needs no runtime: its
+//! futures make progress only while this one is polled.
 //!
 //! Needs: `cargo add futures --no-default-features --features std`.
+//! To run it: `executor` of futures has a `block_on`; `#[tokio::main]` needs tokio with `--features
+//! macros,rt-multi-thread`.
 //! Its tests: `cargo add --dev futures --no-default-features --features executor`.
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -38,10 +40,17 @@ use std::future::Future;
 ///
 /// ```
 /// # futures::executor::block_on(async {
+/// # async fn fetch(_: &str) -> Result<(), &'static str> { Err("no") }
 /// use futures_async::first_ok;
 /// use std::future::ready;
 ///
 /// assert_eq!(first_ok([ready(Err("no")), ready(Ok(2))]).await, Ok(2));
+///
+/// let fetches = ["db1", "db2"].map(|replica| async move {
+///     fetch(replica).await.map_err(|error| (replica, error)) // so that it says who failed
+/// });
+/// let errors = first_ok(fetches).await.unwrap_err().errors;
+/// assert_eq!(errors, [("db1", "no"), ("db2", "no")]);
 /// # });
 /// ```
 pub async fn first_ok<T, E, F: Future<Output = Result<T, E>>>(

@@ -25,7 +25,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! # async fn fetch(n: u32) -> u32 { n }
 //! let fetches = stream::iter(0..9).map(|n| AbortOnDropHandle::new(tokio::spawn(fetch(n))));
-//! let mut pages = fetches.buffered(3); // `buffer_unordered(3)`: as they are ready
+//! let mut pages = fetches.buffered(3); // 0 would wait for ever; `buffer_unordered(3)`: as ready
 //! assert_eq!(pages.next().await.unwrap().unwrap(), 0);
 //! # });
 //! ```
@@ -49,6 +49,7 @@
 //!
 //! Needs: `cargo add futures --no-default-features --features std`,
 //! `cargo add tokio --features rt,time`.
+//! To run it: `#[tokio::main]` needs `--features macros,rt-multi-thread`, too.
 //! Its tests: `cargo add --dev futures --no-default-features --features executor`,
 //! `cargo add --dev tokio --features rt-multi-thread,test-util`,
 //! `cargo add --dev tokio-util --features rt`.
@@ -81,8 +82,10 @@ use tokio::time::sleep;
 /// | expected `async` block, found a different `async` block | `.boxed()` both: one type for all |
 /// | expected `u32` to be a `Result<_, _>` | end the future with `Ok::<_, Infallible>(value)` |
 /// | `Rc<_>` cannot be sent between threads safely | `Arc`, for tasks move between threads |
+/// | `dyn Error` cannot be sent between threads safely | `Box<dyn Error + Send + Sync>` |
 /// | borrowed data escapes, may outlive, `'static` | clone what each needs, then `async move` |
 /// | captured variable cannot escape `FnMut` closure body | as above, or `Arc<Mutex<_>>` for `&mut` |
+/// | `?` couldn't convert the error | `E` is a box or an `anyhow::Error`: see [`TaskError`] |
 ///
 /// # Panics
 ///
@@ -142,7 +145,20 @@ pub struct Counts {
 
 /// A task has no value.
 ///
-/// `?` cannot turn it into an `anyhow::Error` if `E` is one, which is no [`Error`]: match its `cause`.
+/// `?` cannot convert it if `E` is a box or an `anyhow::Error`, which are no [`Error`]. This can:
+///
+/// ```
+/// # use futures_async::{Cause, TaskError};
+/// # type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// # fn example(result: Result<(), TaskError<BoxError>>) -> Result<(), BoxError> {
+/// let result = result.map_err(|error| match error.cause {
+///     Cause::Failed(error) => error,
+///     Cause::Panicked(error) => error.into(),
+///     Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
+/// });
+/// # result
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TaskError<E> {
     /// Of its future in the source, counted from 0.
@@ -387,12 +403,9 @@ where
     }
 }
 
-impl<S, F, T, E> FusedStream for Tasks<S, T, E>
+impl<S, T, E> FusedStream for Tasks<S, T, E>
 where
-    S: Stream<Item = F> + Unpin,
-    F: Future<Output = Result<T, E>> + Send + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
+    Self: Stream,
 {
     fn is_terminated(&self) -> bool {
         self.source.is_none() && self.running.is_empty() && self.early.is_empty()
