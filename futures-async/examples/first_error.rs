@@ -3,7 +3,7 @@
 //! Use it when one failure makes the others pointless; with a limit, see `Tasks::fail_fast`.
 //! Ends: with all values, in order of the input; or at the first error or panic, once the other
 //! tasks have been dropped. If the caller leaves, they are dropped too.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time`.
+//! Needs: `cargo add tokio --features macros,rt,test-util,time` (`test-util` for `start_paused`).
 //!
 //! ```text
 //! all: Ok([0, 1, 2])
@@ -33,7 +33,8 @@ async fn all<T: Send + 'static>(
                 continue;
             }
             Ok((_, Err(error))) => error,
-            Err(_) => "panicked".into(), // not to be counted as done
+            Err(error) if error.is_panic() => "panicked".into(),
+            Err(_) => "cancelled".into(), // the runtime shuts down
         };
         tasks.shutdown().await; // aborts, and waits until they are gone
         return Err(error);
@@ -42,7 +43,8 @@ async fn all<T: Send + 'static>(
     Ok(values.into_iter().map(|(_, value)| value).collect())
 }
 
-// `start_paused`: time passes at once when all wait, so that this ends soon. Leave it out.
+// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
+// once and with exact times. A program of yours leaves it out.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() {
     let alive = Arc::new(());
@@ -58,19 +60,21 @@ async fn main() {
             }
         }
     };
-    println!("all: {:?}", all((0..3).map(|n| job(n, ""))).await);
-    for what in ["an error", "a panic"] {
+    let result = all((0..3).map(|n| job(n, ""))).await;
+    assert_eq!(result, Ok(vec![0, 1, 2]));
+    println!("all: {result:?}");
+    for (what, error) in [("an error", "no 1"), ("a panic", "panicked")] {
         let result = all((0..3).map(|n| job(n, what))).await;
+        assert_eq!(result, Err(error.into()));
         assert_eq!(Arc::strong_count(&alive), 1);
         println!("{what}: {result:?}, and the rest is gone");
     }
 
-    // `try_join!` drops the other handles, which does not stop their tasks.
-    async fn joined<T>(task: JoinHandle<Result<T, String>>) -> Result<T, String> {
-        task.await.map_err(|_| "panicked")?
-    }
+    // The case that goes wrong: `try_join!` drops the other handles, which stops no task.
+    let joined = async |task: JoinHandle<_>| task.await.unwrap_or_else(|e| Err(e.to_string()));
     let (one, two) = (tokio::spawn(job(1, "an error")), tokio::spawn(job(2, "")));
     let result = tokio::try_join!(joined(one), joined(two));
+    assert_eq!(result, Err("no 1".into()));
     assert_eq!(Arc::strong_count(&alive), 2);
     println!("by `try_join!`: {result:?}, and a task still runs");
 }

@@ -1,8 +1,8 @@
 //! Call async code from sync code.
 //!
 //! Use it when a library has an async interface only, and the program has none.
-//! Ends: each call when its future does; a panic goes on to the caller. Dropping the client cancels
-//! what its calls have spawned.
+//! Ends: each call when its future does; a panic goes on to the caller, or is the error of
+//! `fetch_all`, whose other fetches go on. Dropping the client cancels what its calls have spawned.
 //! Needs: `cargo add tokio --features macros,rt,rt-multi-thread,time`.
 //!
 //! ```text
@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
     println!("one: {}", client.fetch(42));
     println!("several at once: {:?}", client.fetch_all(&[1, 2, 3])?);
 
-    // Below somebody else's runtime, whose thread it would block.
+    // The case that goes wrong: below somebody else's runtime, whose thread it would block.
     let runtime = Builder::new_current_thread().build()?;
     let inner = Arc::clone(&client);
     let nested = runtime.block_on(runtime.spawn(async move { inner.fetch(42) }));

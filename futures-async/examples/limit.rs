@@ -4,7 +4,8 @@
 //! Ends: after the last result; an error or a panic is that request's result. Dropped earlier, it
 //! aborts what runs.
 //! Needs: `cargo add futures --no-default-features --features std`,
-//! `cargo add tokio --features macros,rt,test-util,time`, `cargo add tokio-util --features rt`.
+//! `cargo add tokio --features macros,rt,test-util,time`, `cargo add tokio-util --features rt`;
+//! `test-util` goes when `start_paused` does.
 //!
 //! ```text
 //! 0: page 0
@@ -16,31 +17,30 @@
 //! ```
 
 use futures::stream::{self, StreamExt};
+use std::num::NonZero;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-const LIMIT: usize = 2;
+const LIMIT: NonZero<usize> = NonZero::new(2).unwrap(); // `buffered(0)` would wait for ever
 
 async fn request(n: usize) -> Result<String, &'static str> {
-    // Spawned one by one, as there is room: a semaphore inside of the tasks would come too late, as
-    // all of them would be in memory.
-    assert!(Handle::current().metrics().num_alive_tasks() <= LIMIT);
-    sleep(Duration::from_millis(10)).await;
+    // Both assertions only for this demonstration.
+    assert!(Handle::current().metrics().num_alive_tasks() <= LIMIT.get());
     assert!(n != 2, "a panic on purpose");
-    match n {
-        1 => Err("no such page"),
-        _ => Ok(format!("page {n}")),
-    }
+    sleep(Duration::from_millis(10)).await;
+    (n != 1).then(|| format!("page {n}")).ok_or("no such page")
 }
 
-// `start_paused`: time passes at once when all wait, so that this ends soon. Leave it out.
+// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
+// once and with exact times. A program of yours leaves it out.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() {
-    // A plain `JoinHandle` would leave its task running when it is dropped.
+    // Spawned one by one, as there is room: a semaphore inside of the tasks would come too late, as
+    // all of them would be in memory. A plain `JoinHandle`, dropped, would leave its task running.
     let spawned = stream::iter(0..4).map(|n| AbortOnDropHandle::new(tokio::spawn(request(n))));
-    let mut results = spawned.buffered(LIMIT).enumerate(); // `buffer_unordered`: as they are ready
+    let mut results = spawned.buffered(LIMIT.get()).enumerate(); // `buffer_unordered`: as ready
     while let Some((n, result)) = results.next().await {
         match result {
             Ok(Ok(page)) => println!("{n}: {page}"),
@@ -50,7 +50,7 @@ async fn main() {
         }
     }
 
-    // The trap: futures that are not spawned stand still while the loop body waits.
+    // The case that goes wrong: futures that are not spawned stand still while the loop body waits.
     async fn ends(mut ended: impl stream::Stream<Item = u128> + Unpin) -> Vec<u128> {
         let mut ends = Vec::new();
         while let Some(end) = ended.next().await {
@@ -59,15 +59,15 @@ async fn main() {
         }
         ends
     }
-    let request = |start: Instant| async move {
+    let timed = |start: Instant| async move {
         sleep(Duration::from_millis(10)).await;
         start.elapsed().as_millis()
     };
-    let polled = || stream::repeat(Instant::now()).take(3).map(request);
+    let polled = || stream::repeat(Instant::now()).take(3).map(timed);
     let spawned = polled().map(|future| AbortOnDropHandle::new(tokio::spawn(future)));
     let spawned = spawned.buffered(3).map(|end| end.unwrap_or(0));
     let (spawned, polled) = (ends(spawned).await, ends(polled().buffered(3)).await);
     println!("spawned, the requests end after {spawned:?} ms");
     println!("only polled, after {polled:?} ms");
-    assert_eq!((spawned, polled), (vec![10, 10, 10], vec![10, 110, 210]));
+    assert!(spawned[2] < 100 && polled[1] >= 100);
 }

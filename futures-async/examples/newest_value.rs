@@ -42,7 +42,7 @@ async fn main() {
         .wait_for(|value| *value >= 3)
         .await
         .map(|value| *value);
-    // The pitfall: `changed` first, and 0 is never seen.
+    // The case that goes wrong: `changed` first, and 0 is never seen.
     assert!(late.changed().await.is_ok());
     assert_eq!(*late.borrow_and_update(), 3);
 

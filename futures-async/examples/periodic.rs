@@ -2,7 +2,7 @@
 //!
 //! Use it when the work is short, or may be late; to wait n ms after each, `sleep` in a loop.
 //! Ends: with the loop; a panic ends the task and so the ticking, which its handle tells.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time`.
+//! Needs: `cargo add tokio --features macros,rt,test-util,time` (`test-util` for `start_paused`).
 //!
 //! ```text
 //! sleep:  0 130 260 390 520
@@ -19,7 +19,7 @@ use tokio::time::{Instant, interval, sleep};
 
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// When the work is done, and how long the n-th one takes.
+/// When the work begins each time; the n-th takes `work(n)` ms.
 async fn ticks(behavior: MissedTickBehavior, count: usize, work: fn(usize) -> u64) -> String {
     let start = Instant::now();
     let mut interval = interval(PERIOD); // the first tick is at once
@@ -33,7 +33,8 @@ async fn ticks(behavior: MissedTickBehavior, count: usize, work: fn(usize) -> u6
     times
 }
 
-// `start_paused`: time passes at once when all wait, so that this ends soon. Leave it out.
+// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
+// once; the exact times below need it. A program of yours leaves it out.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() {
     // Each period lasts as long as the sleep and the work: it drifts.
@@ -46,6 +47,7 @@ async fn main() {
     println!("sleep: {times}");
     println!("skip:  {}", ticks(Skip, 5, |_| 30).await);
 
+    // The case that goes wrong: ticks are missed.
     println!("after a pause of 350 ms, which ends at 450:");
     let pause = |n| if n == 1 { 350 } else { 0 };
     let burst = ticks(Burst, 7, pause).await; // the default: all that was missed, at once

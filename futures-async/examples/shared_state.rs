@@ -46,8 +46,8 @@ async fn main() {
     assert_eq!(tasks.join_all().await.len(), 100); // it passes a panic on
     println!("{:?}", counts.snapshot());
 
-    // The other way. Clippy warns of it, and `tokio::spawn` refuses a future that holds std's guard
-    // across an await, as the guard is not `Send`; but `join!` and `block_on` take it.
+    // The case that goes wrong. Clippy warns of it, and `tokio::spawn` refuses a future that holds
+    // std's guard across an await, as the guard is not `Send`; but `join!` and `block_on` take it.
     let state = Mutex::new(0);
     #[allow(clippy::await_holding_lock)]
     let holder = async {
