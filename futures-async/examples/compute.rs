@@ -57,7 +57,7 @@ async fn main() -> std::io::Result<()> {
     assert!(beats_on.await.is_ok());
     println!("in spawn_blocking: the heart beats on");
 
-    // The case that goes wrong: it is aborted, or panics.
+    // The case that goes wrong: `abort` does not reach it.
     computation.abort();
     assert!(!computation.is_finished());
     println!("aborted: it still runs, until it sees the flag");

@@ -113,8 +113,9 @@ impl Retry {
 
     /// Calls `operation` until it succeeds, or fails for good.
     ///
-    /// `|_| true` treats every error as transient. An attempt that takes more than 30 s is dropped
-    /// and begun again: for longer ones, set [`attempt_timeout`](Self::attempt_timeout).
+    /// `|_| true` treats every error as transient. An attempt that takes longer than
+    /// [`attempt_timeout`](Self::attempt_timeout) is dropped and begun again: set that, if 30 s may
+    /// be too short.
     ///
     /// Where the compiler says that a captured variable cannot escape the `FnMut` closure body, the
     /// attempt borrows what the next one needs again: give each a clone (`let url = url.clone();
