@@ -292,7 +292,7 @@ mod tests {
             runtime.block_on(test);
             sender.send(())
         });
-        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(()));
     }
 
     fn ms(milliseconds: u64) -> Duration {
