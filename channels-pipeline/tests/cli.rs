@@ -160,6 +160,7 @@ fn the_most_frequent_or_all_are_printed() {
 }
 
 /// Words of all lengths and bytes, many of them often.
+#[cfg(target_os = "linux")]
 fn random_text() -> Vec<u8> {
     let spaces = [
         &b" "[..],

@@ -15,7 +15,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::{spawn_blocking, yield_now};
@@ -32,7 +32,7 @@ fn on_a_thread<T: Send + 'static>(
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let beats = Arc::new(AtomicU64::new(0));
+    let beats = Arc::new(AtomicU32::new(0));
     let heart = Arc::clone(&beats);
     tokio::spawn(async move {
         loop {

@@ -284,6 +284,7 @@ fn random_text(length: usize, seed: u64) -> Vec<u8> {
 }
 
 /// Each byte beside each other one, several times over.
+#[cfg(target_os = "linux")]
 fn every_byte(length: usize) -> Vec<u8> {
     let bytes = (0..length).map(|n| (n / 256 * (n % 256) + n % 7) as u8);
     bytes.collect()
