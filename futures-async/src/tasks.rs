@@ -11,8 +11,8 @@
 //! - a panic is to be that item's error, with its position.
 //!
 //! Results come as they are ready, or [`in_order`](Tasks::in_order) of the input. A task costs
-//! about half a microsecond and a kilobyte. On a runtime of many threads, consume them inside
-//! `tokio::spawn`: what `block_on` runs there is woken through the system, several times as slow.
+//! about a microsecond and a kilobyte. On a runtime of many threads, consume them inside
+//! `tokio::spawn`: `block_on` runs its future on the caller's thread, which the workers have to wake.
 //!
 //! # When not to use it
 //!
