@@ -60,7 +60,7 @@ fn main() {
         let at_once = next_batch(&items, 3, Duration::ZERO).unwrap_or_default();
         drop(items);
         println!("by time, though items kept coming: yes");
-        assert!(batch.len() >= 2);
+        assert!(batch.len() > 1);
         assert_eq!(at_once, [9]); // though more were ready
     });
 }

@@ -70,12 +70,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let finished = work(&input, &stopped, |n| {
         if n == 3 {
             press();
-        }
-        if n == 3 && stuck {
-            let _ = stopped.recv(); // so that the two are not taken for one
-            press();
-            loop {
-                thread::park();
+            if stuck {
+                let _ = stopped.recv(); // so that the two are not taken for one
+                press();
+                loop {
+                    thread::park();
+                }
             }
         }
         Ok(n * n)

@@ -11,7 +11,7 @@
 //! - Everything is in memory already: rayon splits a slice with less overhead.
 //! - Order does not matter, and a rayon pool is there: rayon's `par_bridge`.
 //! - The iterator is not `Send`, or there is no scope: the crate pariter runs it on the consumer's
-//!   thread. It costs a third to a half as much per item; a panic loses its payload.
+//!   thread. It costs less per item if that is short; a panic loses its payload.
 //! - Many producers, one consumer, no `select!`: `std::sync::mpsc` will do. crossbeam is here because
 //!   workers share a queue by cloning its receiver.
 //! - The work is waiting, for thousands of things at once: use async.

@@ -3,7 +3,8 @@
 //! Use it when one failure makes the others pointless; with a limit, see `Tasks::fail_fast`.
 //! Ends: with all values, in order of the input; or at the first error or panic, once the other
 //! tasks have been dropped. If the caller leaves, they are dropped too.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time` (`test-util` for `start_paused`).
+//! Needs: `cargo add tokio --features macros,rt,test-util,time`; `test-util` goes when
+//! `start_paused` does.
 //!
 //! ```text
 //! all: Ok([0, 1, 2])

@@ -2,7 +2,8 @@
 //!
 //! Use it when the work is short, or may be late; to wait n ms after each, `sleep` in a loop.
 //! Ends: with the loop; a panic ends the task and so the ticking, which its handle tells.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time` (`test-util` for `start_paused`).
+//! Needs: `cargo add tokio --features macros,rt,test-util,time`; `test-util` goes when
+//! `start_paused` does.
 //!
 //! ```text
 //! sleep:  0 130 260 390 520

@@ -13,7 +13,7 @@
 //!
 //! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
 //!
-//! | you want to | file |
+//! | you want to | idiom |
 //! |---|---|
 //! | do at most n at a time, and keep the errors | `limit.rs` |
 //! | stop accepting, finish, give up after a while | `graceful_shutdown.rs` |

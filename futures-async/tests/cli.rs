@@ -145,7 +145,7 @@ fn shell(script: &str) -> Output {
 #[test]
 #[cfg(unix)]
 fn with_few_descriptors_the_demonstration_makes_do_with_less() {
-    let (code, stdout, stderr) = outcome(shell("ulimit -n 40; \"$PROGRAM\""));
+    let (code, stdout, stderr) = outcome(shell("ulimit -n 20; \"$PROGRAM\""));
     assert_eq!((code, stdout.lines().count()), (Some(0), 2), "{stderr}");
     assert!(!stderr.contains("100 waited at once"), "{stderr}");
 }
