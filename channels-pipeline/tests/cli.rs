@@ -213,8 +213,8 @@ fn all_words_are_printed_as_the_shell_pipeline_prints_them() {
 }
 
 #[test]
-fn a_word_of_ten_megabytes_is_a_word() {
-    let word = "Word".repeat(10 << 18);
+fn a_word_of_three_megabytes_is_a_word() {
+    let word = "Word".repeat(3 << 18);
     let expected = format!("      2 {}\n      1 a\n", word.to_lowercase());
     let output = run(&["-"], format!("{word} a {word}").as_bytes());
     assert!(output.stdout == expected.as_bytes());

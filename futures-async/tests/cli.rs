@@ -246,10 +246,10 @@ fn an_empty_list_opens_no_gate() {
 #[test]
 #[cfg(unix)]
 fn a_reader_that_is_slow_opens_no_gate() {
-    let script = "(yes $OPEN | head -4300; echo $CLOSED) | (\"$PROGRAM\" --wait 1 -; echo $? >&2) | \
-                  (sleep 2; cat)";
+    let script = "(yes $OPEN | head -4300; echo $CLOSED) | \
+                  (\"$PROGRAM\" --wait 0.5 -; echo $? >&2) | (sleep 1.1; cat)";
     let (_, _, stderr) = outcome(shell(script));
-    assert!(stderr.ends_with(" open\n1\n"), "{stderr}");
+    assert!(stderr.ends_with("\n1\n"), "{stderr}");
 }
 
 #[test]
@@ -443,7 +443,7 @@ fn once_the_time_is_over_nothing_is_begun() {
         listener.incoming().flatten().take_while(is_probe).count()
     });
     // Too many for the time, and none is ever tried again.
-    let list = format!("{endpoint}\n").repeat(100_000);
+    let list = format!("{endpoint}\n").repeat(30_000);
     let args = ["--wait", "0.2", "--limit", "1", "-"];
     let (code, stdout, stderr) = outcome(run(&args, list.as_bytes()));
     std::net::TcpStream::connect(endpoint)
@@ -489,21 +489,23 @@ fn is_interrupt_ignored() -> bool {
 #[test]
 #[cfg(unix)]
 fn a_signal_stops_gracefully() {
+    let mut stopped = Vec::new();
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         if signal == "INT" && is_interrupt_ignored() {
             continue;
         }
         let open = open_endpoint();
-        // Standard input stays open, too.
         let (child, mut lines) = start(&["--wait", "60", CLOSED, &open, "-"]);
         assert!(lines.next().unwrap().starts_with(&format!("{open} open ")));
         signals(&child, &[signal]);
+        stopped.push((child, lines, code));
+    }
+    for (mut child, mut lines, expected) in stopped {
         assert_eq!(lines.next(), None);
-        let mut child = child;
-        let standard_input = child.stdin.take();
-        let (status, _, stderr) = outcome(child.wait_with_output().unwrap());
+        let standard_input = child.stdin.take(); // stays open, too
+        let (code, _, stderr) = outcome(child.wait_with_output().unwrap());
         drop(standard_input);
-        assert_eq!(status, Some(code), "{signal}");
+        assert_eq!(code, Some(expected));
         assert_eq!(stderr, "futures-async: 1 of 2 open, 1 cancelled\n");
     }
 }
@@ -640,7 +642,7 @@ fn the_limit_of_descriptors_is_raised() {
 fn a_signal_that_the_parent_ignores_stays_ignored() {
     let script = "trap '' INT; \"$PROGRAM\" --wait 0.5 $CLOSED & sleep 0.2; kill -INT $!; wait $!";
     assert_eq!(shell(script).status.code(), Some(1));
-    let script = "\"$PROGRAM\" --wait 60 $CLOSED $OPEN & sleep 0.5; kill -TERM $!; wait $!";
+    let script = "\"$PROGRAM\" --wait 60 $CLOSED $OPEN & sleep 0.2; kill -TERM $!; wait $!";
     assert_eq!(shell(script).status.code(), Some(143));
 }
 

@@ -266,7 +266,8 @@ fn a_directory_is_named_and_not_counted() {
     assert!(stderr.starts_with("threads-fork-join: .: "), "{stderr}");
 }
 
-/// Lines of words of printable ASCII, with all kinds of white space between them.
+/// Lines of words of printable ASCII, with all kinds of white space between them. Repeats itself
+/// after 100 kB.
 fn random_text(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
     let byte = || {
@@ -280,7 +281,10 @@ fn random_text(length: usize, seed: u64) -> Vec<u8> {
             _ => b'!' + (state % 94) as u8,
         }
     };
-    std::iter::repeat_with(byte).take(length).collect()
+    let text: Vec<u8> = std::iter::repeat_with(byte).take(100_003).collect();
+    let mut text = text.repeat(length.div_ceil(text.len()));
+    text.truncate(length);
+    text
 }
 
 /// Each byte beside each other one, several times over.
@@ -292,12 +296,13 @@ fn every_byte(length: usize) -> Vec<u8> {
 
 #[test]
 fn a_large_file_gives_the_same_line_on_any_number_of_threads() {
-    let text = random_text(7_000_001, 1);
-    let large = file("large", &text);
+    let text = [&random_text(100_000, 1)[..], b"\n"].concat();
     let words = text.split(|byte| b" \t\n\x0b\x0c\r".contains(byte));
     let words = words.filter(|word| !word.is_empty()).count();
     let lines = text.iter().filter(|&&byte| byte == b'\n').count();
-    let counts = format!("{lines:7} {words:7} {:7}", text.len());
+    let (times, text) = (70, text.repeat(70));
+    let large = file("large", &text);
+    let counts = format!("{:7} {:7} {:7}", times * lines, times * words, text.len());
     for threads in ["1", "2", "3", "100"] {
         let args = ["--threads", threads, &large];
         assert_prints(&args, b"", &format!("{counts} large\n"));

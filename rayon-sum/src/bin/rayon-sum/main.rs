@@ -69,7 +69,7 @@ enum Command {
 
 impl Command {
     fn parse() -> Result<Self, lexopt::Error> {
-        let mut threads = default_threads();
+        let mut threads = default_threads(env::var("RAYON_NUM_THREADS").ok());
         let mut files = Vec::new();
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
@@ -114,10 +114,9 @@ impl Command {
     }
 }
 
-/// What rayon would take from the environment, within our limit; 0 leaves the choice to it.
-fn default_threads() -> usize {
-    let threads = env::var("RAYON_NUM_THREADS").ok();
-    let threads = threads.and_then(|threads| threads.parse().ok());
+/// What rayon would take from its variable, within our limit; 0 leaves the choice to it.
+fn default_threads(variable: Option<String>) -> usize {
+    let threads = variable.and_then(|threads| threads.parse().ok());
     threads.map_or(0, |threads: usize| threads.min(MAX_THREADS))
 }
 
@@ -136,5 +135,21 @@ fn open(file: OsString) -> Input {
             name: cli::escaped(&file).to_string(),
             reader: File::open(&file).map(boxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_chooses_within_the_limit_or_leaves_the_choice() {
+        let threads = |variable: &str| default_threads(Some(variable.into()));
+        assert_eq!(
+            ["3", "512", "513", "100000"].map(threads),
+            [3, 512, 512, 512]
+        );
+        assert_eq!(["0", "", "many", "-1"].map(threads), [0; 4]);
+        assert_eq!(default_threads(None), 0);
     }
 }
