@@ -294,14 +294,11 @@ mod tests {
         }
         let threads = threads(2, 1);
         let of_lines = |top: usize| {
-            let mut ends = expected
-                .iter()
-                .enumerate()
-                .filter(|&(_, &byte)| byte == b'\n');
-            top.checked_sub(1)
-                .map_or(0, |last| ends.nth(last).unwrap().0 + 1)
+            let bytes = expected.iter().enumerate();
+            let mut ends = bytes.filter(|&(_, &byte)| byte == b'\n');
+            ends.nth(top - 1).unwrap().0 + 1
         };
-        for top in [0, 1, 64, 60_000] {
+        for top in [1, 60_000] {
             let inputs = [input("text", Cursor::new(text.clone()))].into_iter();
             let vocabulary = count(threads, inputs, 50_000, |_| ()).unwrap();
             let words = printed(threads, vocabulary, top);

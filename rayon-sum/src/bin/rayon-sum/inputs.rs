@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn integers_cut_at_every_block_boundary_add_up() {
-        for seed in 1..=3 {
+        for seed in 1..=2 {
             let (text, expected) = random_text(20, seed);
             // 21: one more than the longest number, -9223372036854775808.
             for block_size in 21..=text.len() + 1 {
