@@ -93,9 +93,10 @@ impl Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         // A pool of our own: threads block while they read, which would starve others' jobs.
         let pool = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let pool = pool.thread_name(|index| format!("thread {index}")); // as in the picture
-            let pool = pool.build();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(|index| format!("thread {index}")) // as in the picture
+                .build();
             pool.map_err(|error| format!("cannot start the threads: {error}"))
         };
         match self {
