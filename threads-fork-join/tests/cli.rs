@@ -281,8 +281,9 @@ fn random_text(length: usize, seed: u64) -> Vec<u8> {
             _ => b'!' + (state % 94) as u8,
         }
     };
-    let text: Vec<u8> = std::iter::repeat_with(byte).take(100_003).collect();
-    let mut text = text.repeat(length.div_ceil(text.len()));
+    let once = length.min(100_003);
+    let text: Vec<u8> = std::iter::repeat_with(byte).take(once).collect();
+    let mut text = text.repeat(length.div_ceil(once));
     text.truncate(length);
     text
 }
