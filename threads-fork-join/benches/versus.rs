@@ -1,17 +1,17 @@
-//! `cargo bench -p threads-fork-join`: fork-join against its sequential twin, counting words as the
+//! `cargo bench -p threads-fork-join --features bench`: fork-join against its sequential form, counting words as the
 //! program does, and the bare cost of forking and joining.
 //!
 //! Every answer is checked while it is timed.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use threads_fork_join::fork_join;
+use threads_fork_join::fork_join::fork_join;
 
 #[allow(dead_code)] // its tests do not run here
 #[path = "../src/bin/threads-fork-join/count.rs"]
 mod count;
 
-use count::Piece;
+use count::Chunk;
 
 fn main() {
     divan::main();
@@ -31,17 +31,17 @@ const LENGTHS: [usize; 9] = [
 ];
 
 /// Times the count of a text of `length` bytes, a line of eight bytes and two words over and over.
-fn time(bencher: Bencher, length: usize, count: impl Fn(&[u8]) -> Vec<Piece>) {
+fn time(bencher: Bencher, length: usize, count: impl Fn(&[u8]) -> Vec<Chunk>) {
     let text = b"two one\n".repeat(length / 8);
     bencher.counter(BytesCount::new(length)).bench_local(|| {
-        let pieces = count(black_box(&text));
-        let whole = pieces.into_iter().fold(Piece::default(), Piece::merge);
+        let chunks = count(black_box(&text));
+        let whole = chunks.into_iter().fold(Chunk::default(), Chunk::merge);
         assert_eq!(whole.count.words, length as u64 / 4);
     });
 }
 
-/// A piece for each core.
-fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// A chunk per core.
+fn chunks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     text.chunks(text.len().div_ceil(threads).max(1)) // a chunk size of 0 panics
 }
@@ -49,14 +49,14 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[divan::bench(args = LENGTHS)]
 fn sequential(bencher: Bencher, length: usize) {
     time(bencher, length, |text| {
-        pieces(text).map(Piece::of).collect()
+        chunks(text).map(Chunk::of).collect()
     });
 }
 
 #[divan::bench(args = LENGTHS)]
 fn forked_and_joined(bencher: Bencher, length: usize) {
     time(bencher, length, |text| {
-        fork_join(pieces(text), Piece::of).unwrap_or_default() // refused: a wrong sum
+        fork_join(chunks(text), Chunk::of).unwrap_or_default() // an error gives a wrong sum
     });
 }
 
@@ -64,7 +64,7 @@ fn forked_and_joined(bencher: Bencher, length: usize) {
 #[divan::bench(args = [1, 2, 4, 8, 16, 64, 256])]
 fn fork_and_join(bencher: Bencher, threads: usize) {
     bencher.bench_local(|| {
-        let results = fork_join(0..threads, |piece| piece);
+        let results = fork_join(0..threads, |chunk| chunk);
         assert_eq!(results.map_or(0, |results| results.len()), threads);
     });
 }

@@ -1,65 +1,76 @@
-//! Results as threads finish: a channel that each sends its number and its result to.
+//! Results as threads complete (as completed).
 //!
-//! Use it when whatever is ready first should go on first; for results in order, join in order.
-//! Ends: when all threads have, for then the channel closes. One that panicked has sent nothing:
-//! joining it tells.
+//! Use it when the result that is ready first should be used first. For
+//! results in order, join the threads in order: `fork_join.rs`.
+//! Ends: when all threads have ended. A panic is the result of its job.
 //! Needs: std alone.
 //!
 //! ```text
 //! job 2 gives 20
 //! job 0 gives 0
 //! job 1 panicked: cannot do 1
-//! job 3 panicked: cannot do the last
 //! ```
 
-use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-/// What `panic!` was called with: a `String` if there was something to format, else a `&str`.
-fn text(payload: &dyn Any) -> Option<&str> {
-    let formatted = payload.downcast_ref::<String>().map(String::as_str);
-    formatted.or(payload.downcast_ref::<&str>().copied())
+/// Runs each job on a thread of its own, and calls `use_result` on this thread
+/// with the index and the result of each, in the order in which they complete.
+pub fn as_they_finish<J: Send, R: Send>(
+    jobs: impl IntoIterator<Item = J>,
+    work: impl Fn(J) -> R + Sync,
+    mut use_result: impl FnMut(usize, thread::Result<R>),
+) {
+    let work = &work;
+    thread::scope(|scope| {
+        let (sender, results) = mpsc::channel();
+        for (index, job) in jobs.into_iter().enumerate() {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                // Unwind safe: after a panic, only the payload is used.
+                let result = catch_unwind(AssertUnwindSafe(|| work(job)));
+                let _ = sender.send((index, result)); // the receiver may be gone
+            });
+        }
+        drop(sender); // while it lives, the loop below waits for more
+        for (index, result) in results {
+            use_result(index, result);
+        }
+    });
 }
 
 fn main() {
-    thread::scope(|scope| {
-        // A gate for each job, which this thread opens, so that they finish in the same order on
-        // every run. In the scope: if this thread panics, they close before it waits for the jobs.
-        let (open, gates): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::channel::<()>()).unzip();
-        let mut order = [1, 3, 2, 0].into_iter().map(|job| open[job].send(()));
+    use std::sync::mpsc::Receiver;
 
-        let (sender, results) = mpsc::channel();
-        let fork = |(job, gate): (usize, mpsc::Receiver<()>)| {
-            let sender = sender.clone();
-            scope.spawn(move || {
-                let opened = gate.recv();
-                assert!(opened.is_ok() && job != 1, "cannot do {job}");
-                assert!(job != 3, "cannot do the last");
-                let _ = sender.send((job, job * 10)); // nobody may listen any more
-            })
-        };
-        let threads: Vec<_> = gates.into_iter().enumerate().map(fork).collect();
-        // This thread's own sender: as long as it lives, the loop below waits for more.
-        drop(sender);
+    // A gate for each job: they complete in the same order on every run.
+    let (mut gates, mut jobs) = (Vec::new(), Vec::new());
+    for number in 0..3 {
+        let (open, opened) = mpsc::channel();
+        gates.push(open);
+        jobs.push((number, opened));
+    }
+    let work = |(number, opened): (u32, Receiver<()>)| {
+        assert_eq!(opened.recv(), Ok(()));
+        assert_ne!(number, 1, "cannot do 1");
+        number * 10
+    };
+    let mut order = [2, 0, 1].into_iter();
+    let mut open_next = move || match order.next() {
+        Some(next) => assert!(gates[next].send(()).is_ok()),
+        None => gates.clear(),
+    };
+    let mut indices = Vec::new();
 
-        assert!(order.by_ref().take(3).all(|opened| opened.is_ok()));
-        let mut expected = [(2, 20), (0, 0)].into_iter();
-        for (job, result) in results {
-            assert_eq!(expected.next(), Some((job, result)));
-            println!("job {job} gives {result}"); // while others are still at work
-            assert!(order.next().is_none_or(|opened| opened.is_ok()));
+    open_next();
+    as_they_finish(jobs, work, |index, result| {
+        match result {
+            Ok(number) => println!("job {index} gives {number}"),
+            // The case that goes wrong: the job has panicked.
+            Err(_) => println!("job {index} panicked: cannot do 1"),
         }
-        assert_eq!(expected.next(), None);
-
-        // The case that goes wrong: two have panicked. The loop has ended all the same.
-        let panics = threads.into_iter().map(|thread| thread.join().err());
-        for (job, panic) in panics.enumerate() {
-            assert_eq!(panic.is_some(), job == 1 || job == 3);
-            if let Some(payload) = panic {
-                let text = text(&*payload).unwrap_or("with another payload");
-                println!("job {job} panicked: {text}");
-            }
-        }
+        indices.push(index);
+        open_next(); // while the others are still at work
     });
+    assert_eq!(indices, [2, 0, 1]);
 }

@@ -1,80 +1,120 @@
-//! Stop my thread when its owner is dropped: `Drop` closes its queue, then joins it.
+//! Background thread: runs until its owner is dropped, then is joined.
 //!
-//! Use it when a thread works for one owner. Not for one call: `thread::scope` joins by itself.
-//! Ends: what was sent is finished first. `finish` gives what the thread returns, or its panic; a
-//! plain drop loses that. Once the thread has panicked, `send` fails.
+//! Use it when one owner sends jobs to a thread. For a single call,
+//! `thread::scope` joins by itself.
+//! Ends: jobs that were sent are finished first. `finish` returns the thread's
+//! result or its panic; a drop discards both. After a panic, `send` fails.
 //! Needs: std alone.
 //!
 //! ```text
-//! dropped, once 6 was added up
+//! dropped after 3 jobs were done
+//! finished with the total 9
 //! the worker panicked: 0 is no job
 //! ```
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, SendError, SyncSender};
 use std::thread::{self, JoinHandle};
+use std::{io, mem};
 
-/// `Some` until `close` takes it.
-struct Worker(Option<(SyncSender<u32>, JoinHandle<u32>)>);
+/// Owns a thread and the sender of its queue.
+pub struct Worker<J, R> {
+    /// `None` once the thread is being joined.
+    running: Option<(SyncSender<J>, JoinHandle<R>)>,
+}
 
-impl Worker {
-    fn start() -> std::io::Result<Self> {
-        // Room for a burst of jobs; full, the queue holds its senders back.
-        let (jobs, queue) = mpsc::sync_channel(100);
-        let thread = thread::Builder::new().spawn(move || work(queue))?;
-        Ok(Self(Some((jobs, thread))))
+impl<J, R> Worker<J, R> {
+    /// Runs `work` on a new thread. Its queue ends when the owner is dropped.
+    pub fn start(
+        capacity: usize,
+        work: impl FnOnce(Receiver<J>) -> R + Send + 'static,
+    ) -> io::Result<Self>
+    where
+        J: Send + 'static,
+        R: Send + 'static,
+    {
+        let (jobs, queue) = mpsc::sync_channel(capacity);
+        let handle = thread::Builder::new().spawn(move || work(queue))?;
+        let running = Some((jobs, handle));
+        Ok(Self { running })
     }
 
-    /// `false` if the worker is gone. `true` is queued: a panic of the worker may still lose it.
-    fn send(&self, job: u32) -> bool {
-        let open = self.0.as_ref();
-        open.is_some_and(|(jobs, _)| jobs.send(job).is_ok())
+    /// Blocks while the queue is full. Fails once the thread has ended.
+    pub fn send(&self, job: J) -> Result<(), SendError<J>> {
+        match &self.running {
+            Some((jobs, _)) => jobs.send(job),
+            None => Err(SendError(job)),
+        }
     }
 
-    fn finish(mut self) -> thread::Result<u32> {
-        self.close().unwrap_or_else(|| unreachable!("closed once"))
+    /// Waits until all jobs are done.
+    pub fn finish(mut self) -> thread::Result<R> {
+        match self.join() {
+            Some(result) => result,
+            None => unreachable!("joined only here and in `drop`"),
+        }
     }
 
-    fn close(&mut self) -> Option<thread::Result<u32>> {
-        let (jobs, thread) = self.0.take()?;
-        drop(jobs); // before the join: while this lives, the thread waits for more
-        Some(thread.join())
+    fn join(&mut self) -> Option<thread::Result<R>> {
+        let (jobs, handle) = self.running.take()?;
+        drop(jobs); // before the join: until then, the thread waits for jobs
+        Some(handle.join())
     }
 }
 
-impl Drop for Worker {
+impl<J, R> Drop for Worker<J, R> {
     fn drop(&mut self) {
-        // Not raised: a panic of the worker would come in place of the error with which the owner
-        // leaves, and abort the process if that is a panic.
-        let _ = self.close();
+        // Re-raising a panic would abort if the owner is unwinding, and so
+        // would a payload whose destructor panics.
+        if let Some(Err(payload)) = self.join() {
+            mem::forget(payload);
+        }
     }
 }
 
-static LAST: AtomicU32 = AtomicU32::new(0);
+fn main() -> io::Result<()> {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::time::Duration;
 
-fn work(queue: Receiver<u32>) -> u32 {
-    let jobs = queue.iter().inspect(|&job| assert!(job > 0, "0 is no job"));
-    let total = jobs.sum(); // until the owner is gone and the queue is empty
-    LAST.store(total, Relaxed); // read after the join
-    total
-}
+    let done = Arc::new(AtomicU32::new(0));
+    let done_by_worker = Arc::clone(&done);
+    let worker = Worker::start(100, move |jobs: Receiver<Duration>| {
+        for job in jobs {
+            thread::sleep(job); // some work
+            done_by_worker.fetch_add(1, Relaxed); // read after the join
+        }
+    })?;
+    for _ in 0..3 {
+        assert!(worker.send(Duration::from_millis(5)).is_ok());
+    }
+    drop(worker);
+    assert_eq!(done.load(Relaxed), 3);
+    println!("dropped after 3 jobs were done");
 
-fn main() -> std::io::Result<()> {
-    let [dropped, finished] = [Worker::start()?, Worker::start()?];
-    assert!([1, 2, 3].into_iter().all(|job| dropped.send(job)));
-    drop(dropped);
-    assert_eq!(LAST.load(Relaxed), 6);
-    println!("dropped, once 6 was added up");
-    assert!([4, 5].into_iter().all(|job| finished.send(job)));
-    assert!(matches!(finished.finish(), Ok(9)));
+    let add_up = |numbers: Receiver<u32>| {
+        let mut total = 0;
+        for number in numbers {
+            assert!(number > 0, "0 is no job");
+            total += number;
+        }
+        total
+    };
+    let worker = Worker::start(100, add_up)?;
+    assert!(worker.send(4).is_ok());
+    assert!(worker.send(5).is_ok());
+    assert_eq!(worker.finish().ok(), Some(9));
+    println!("finished with the total 9");
 
     // The case that goes wrong: the worker panics.
-    let [dropped, finished] = [Worker::start()?, Worker::start()?];
-    while dropped.send(0) || finished.send(0) {} // until the threads are gone
-    let panic = finished.finish().err();
-    let text = panic.and_then(|payload| payload.downcast::<&str>().ok());
+    let worker = Worker::start(0, add_up)?;
+    while worker.send(0).is_ok() {} // until the thread has ended
+    let payload = worker.finish().err();
+    let text = payload.and_then(|payload| payload.downcast::<&str>().ok());
     assert_eq!(text.as_deref(), Some(&"0 is no job"));
     println!("the worker panicked: 0 is no job");
-    drop(dropped); // raises nothing
+
+    let worker = Worker::start(0, add_up)?;
+    while worker.send(0).is_ok() {}
+    drop(worker); // raises nothing
     Ok(())
 }

@@ -1,66 +1,153 @@
-//! Do it periodically, and stop at once: wait on a stop channel for as long as the period.
+//! Timer thread: run something periodically, stop at once.
 //!
-//! Use it when a thread of its own may wait; in async code there is tokio's `interval`.
-//! Ends: at once when the other end of the channel is dropped, also while it waits; if the work
-//! panics, with that panic for whoever joins.
+//! Use it when a thread may wait; in async code, use tokio's `interval`. To
+//! stop it from a Ctrl-C handler, drop the `Timer` or the sender there.
+//! Ends: at once when its owner is dropped, also while it waits; a call in
+//! progress is finished. If the work panics, with that panic.
 //! Needs: std alone.
 //!
 //! ```text
-//! 3 ticks, none too early, no drift
+//! the first call comes at once
+//! 3 calls, each when it was due; missed ones are skipped
 //! stopped with most of an hour to go
-//! the work panicked: tick 2
+//! the work panicked: call 2
 //! ```
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::convert::Infallible;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
-/// Nothing is ever sent through the channel; that its other end is dropped is the message. So the
-/// owner cannot forget it, not even by a panic.
-enum Never {}
+/// Longer than any wait, and an `Instant` can still be increased by it.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-fn every(period: Duration, stop: Receiver<Never>, mut work: impl FnMut(Instant)) {
-    let mut next = Instant::now() + period;
-    // Not `sleep`, which nothing interrupts. The wait is 0 for a tick that is late.
-    let wait = |next: Instant| next.saturating_duration_since(Instant::now());
-    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(wait(next)) {
-        work(next); // when it was due
-        // Not `now + period`, which drifts by what the work takes. What is late is made up for,
-        // without a pause; to skip it instead, add periods until `next` lies ahead.
-        next += period;
+/// Calls `work` after `delay`, then every `period`, until the sender of `stop`
+/// is dropped. If a call takes longer than a period, the missed ones are
+/// skipped. `work` is told when it was due.
+pub fn every(
+    period: Duration,
+    delay: Duration,
+    stop: &Receiver<Infallible>,
+    mut work: impl FnMut(Instant),
+) {
+    let period = period.clamp(Duration::from_nanos(1), CENTURY);
+    let mut due = Instant::now() + delay.min(CENTURY);
+    loop {
+        // `sleep` could not be interrupted.
+        let wait = due.saturating_duration_since(Instant::now());
+        if stop.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        work(due);
+        // A whole number of periods after the last time, so nothing drifts.
+        let now = Instant::now();
+        let late = (now - due).as_nanos() % period.as_nanos();
+        due = now + period - Duration::from_nanos(late as u64);
     }
 }
 
-fn main() {
-    let period = Duration::from_millis(5);
-    let (stop, stopped) = mpsc::channel();
-    let (ticked, ticks) = mpsc::channel();
-    let tick = move |due| _ = ticked.send((due, Instant::now())); // nobody may listen any more
-    let ticker = thread::spawn(move || every(period, stopped, tick));
-    let ticks: Vec<_> = ticks.iter().take(3).collect();
-    assert!(ticks.iter().all(|(due, now)| now >= due));
-    assert!(ticks.windows(2).all(|pair| pair[1].0 - pair[0].0 == period)); // whatever work takes
-    drop(stop);
-    assert!(ticker.join().is_ok());
-    println!("{} ticks, none too early, no drift", ticks.len());
+/// Owns a timer thread; dropping it stops the thread and joins it.
+pub struct Timer(Option<(Sender<Infallible>, JoinHandle<()>)>);
 
-    let hour = Duration::from_secs(3600);
-    let (stop, stopped) = mpsc::channel();
-    let ticker = thread::spawn(move || every(hour, stopped, |_| unreachable!()));
-    drop(stop);
-    assert!(ticker.join().is_ok());
+impl Timer {
+    /// Runs `every` on a new thread. Returns the OS error if spawning fails.
+    pub fn start(
+        period: Duration,
+        delay: Duration,
+        work: impl FnMut(Instant) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let handle = thread::Builder::new()
+            .name("timer".into())
+            .spawn(move || every(period, delay, &stopped, work))?;
+        Ok(Self(Some((stop, handle))))
+    }
+
+    /// Stops it. Returns the panic if the work has panicked.
+    pub fn stop(mut self) -> thread::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        let Some((stop, handle)) = self.0.take() else {
+            return Ok(());
+        };
+        drop(stop); // nothing is ever sent: the end of the sender is the message
+        handle.join()
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // Re-raising a panic would abort if the owner is unwinding, and so
+        // would a payload whose destructor panics.
+        if let Err(payload) = self.join() {
+            mem::forget(payload);
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let period = Duration::from_millis(2);
+
+    let (called, calls) = mpsc::channel();
+    let timer = Timer::start(Duration::MAX, Duration::ZERO, move |_| _ = called.send(()))?;
+    assert_eq!(calls.recv(), Ok(()));
+    assert!(timer.stop().is_ok());
+    println!("the first call comes at once");
+
+    let (called, calls) = mpsc::channel();
+    let timer = Timer::start(period, period, move |due| {
+        let begin = Instant::now();
+        thread::sleep(period * 5 / 2); // longer than a period
+        let _ = called.send((due, begin, Instant::now()));
+    })?;
+    let calls: Vec<_> = calls.iter().take(3).collect();
+    assert!(timer.stop().is_ok());
+    for (due, begin, _) in &calls {
+        assert!(due <= begin);
+    }
+    for pair in calls.windows(2) {
+        let [(last_due, _, last_end), (due, ..)] = pair else {
+            unreachable!("windows of 2");
+        };
+        assert!(due > last_end, "no call for a time that has passed");
+        assert_eq!((*due - *last_due).as_nanos() % period.as_nanos(), 0);
+    }
+    println!("3 calls, each when it was due; missed ones are skipped");
+
+    for period in [HOUR, Duration::MAX] {
+        let timer = Timer::start(period, period, |_| unreachable!())?;
+        assert!(timer.stop().is_ok());
+    }
     println!("stopped with most of an hour to go");
 
-    // The case that goes wrong: the work panics. That alone ends it, as `_stop` is alive.
-    let (_stop, stopped) = mpsc::channel();
-    let mut number = 0;
-    let work = move |_| {
+    // A stop while the work runs is seen before the next call.
+    let (stop, stopped) = mpsc::channel();
+    let (mut stop, mut number) = (Some(stop), 0);
+    every(period, period, &stopped, |_| {
+        thread::sleep(period * 2);
         number += 1;
-        assert!(number < 2, "tick {number}");
-    };
-    let ticker = thread::spawn(move || every(period, stopped, work));
-    let panic = ticker.join().err();
-    let text = panic.and_then(|payload| payload.downcast::<String>().ok());
-    assert_eq!(text.as_deref().map(String::as_str), Some("tick 2"));
-    println!("the work panicked: tick 2");
+        if number == 3 {
+            stop = None;
+        }
+    });
+    assert_eq!(number, 3);
+
+    // The case that goes wrong: the work panics.
+    let (ended, end) = mpsc::channel::<Infallible>();
+    let mut number = 0;
+    let timer = Timer::start(period, period, move |_| {
+        let _ended = &ended; // dropped when the thread ends
+        number += 1;
+        assert!(number < 2, "call {number}");
+    })?;
+    assert!(end.recv().is_err());
+    let payload = timer.stop().err();
+    let text = payload.and_then(|payload| payload.downcast::<String>().ok());
+    assert_eq!(text.as_deref().map(String::as_str), Some("call 2"));
+    println!("the work panicked: call 2");
+    Ok(())
 }

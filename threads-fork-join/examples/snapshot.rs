@@ -1,71 +1,101 @@
-//! Configuration that many read and one replaces: `RwLock<Arc<T>>`, cloned and let go.
+//! Hot-reload configuration: `RwLock<Arc<T>>`, many readers.
 //!
-//! Use it when readers work with it for long, or must see one state throughout. Where every
-//! nanosecond of reading counts, the crate `arc-swap` does it without a lock.
-//! Ends: a new state that cannot be made, by an error or a panic, leaves the old one in place.
+//! Use it when many threads read a value that is replaced now and then. If
+//! every nanosecond of reading counts, use the crate `arc-swap`.
+//! Ends: if the new value cannot be made, by an error or a panic, the old one
+//! stays. Readers never wait for a reload, only for the swap of a pointer.
 //! Needs: std alone.
 //!
 //! ```text
-//! replaced while a reader worked: it saw 1, others get 2
-//! a bad one changes nothing, by an error or a panic
-//! whoever works with the lock held keeps the writer out
+//! reloaded while a reader worked: it saw 1, others get 2
+//! a failed reload changes nothing
+//! a panic with the lock held does no harm
 //! ```
 
-use std::num::ParseIntError;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Barrier, PoisonError, RwLock, TryLockError};
-use std::thread;
+use std::mem;
+use std::sync::{Arc, PoisonError, RwLock};
 
-struct Current(RwLock<Arc<u32>>); // the number stands for a large configuration
+/// A value that is replaced as a whole.
+pub struct Shared<T>(RwLock<Arc<T>>);
 
-impl Current {
-    /// Locked for the clone of a pointer; the caller works without the lock. To keep the guard and
-    /// read once more is a deadlock, if a writer has come in between.
-    fn get(&self) -> Arc<u32> {
-        // The pointer is replaced in one step, so it is good even if a panic poisoned the lock.
+impl<T> Shared<T> {
+    /// Shares the first value.
+    pub fn new(value: T) -> Self {
+        Self(RwLock::new(Arc::new(value)))
+    }
+
+    /// A snapshot. It stays the same, whatever is loaded meanwhile.
+    pub fn get(&self) -> Arc<T> {
+        // A poisoned lock is fine: the pointer is replaced in one step.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn replace(&self, text: &str) -> Result<(), ParseIntError> {
-        assert!(!text.is_empty(), "no configuration");
-        let new = Arc::new(text.parse()?); // what takes time or fails comes before the lock
+    /// Replaces the value by a new one. Call it from one thread: of two reloads
+    /// at the same time, the one that ends later wins.
+    pub fn reload<E>(&self, load: impl FnOnce() -> Result<T, E>) -> Result<(), E> {
+        let new = Arc::new(load()?); // takes time or fails, so before the lock
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, new);
+        let old = mem::replace(&mut *current, new);
         drop(current);
-        drop(old); // after the lock, as it takes time if nobody else has it
+        drop(old); // may take time, so after the lock
         Ok(())
     }
 }
 
-fn main() -> Result<(), ParseIntError> {
-    let current = Current(RwLock::new(Arc::new(1)));
-    let replaced = Barrier::new(2);
-    let seen = thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let config = current.get();
-            replaced.wait(); // it has its snapshot
-            replaced.wait(); // there is another
-            *config
-        });
-        replaced.wait();
-        let result = current.replace("2"); // does not wait for the reader
-        replaced.wait();
-        result.map(|()| reader.join().ok())
-    })?;
-    assert_eq!((seen, *current.get()), (Some(1), 2));
-    println!("replaced while a reader worked: it saw 1, others get 2");
+fn main() {
+    use std::num::ParseIntError;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::thread;
 
-    // The case that goes wrong: the new one cannot be made, or a reader holds the lock.
-    assert!(current.replace("x").is_err());
-    assert!(catch_unwind(AssertUnwindSafe(|| current.replace(""))).is_err());
-    assert_eq!(*current.get(), 2);
-    println!("a bad one changes nothing, by an error or a panic");
+    /// A large configuration in reality.
+    struct Config {
+        number: u32,
+    }
+    static DROPPED_UNLOCKED: AtomicU32 = AtomicU32::new(0);
+    static SHARED: OnceLock<Shared<Config>> = OnceLock::new();
+    impl Drop for Config {
+        fn drop(&mut self) {
+            if SHARED
+                .get()
+                .is_some_and(|shared| shared.0.try_write().is_ok())
+            {
+                DROPPED_UNLOCKED.fetch_add(1, Relaxed);
+            }
+        }
+    }
+    let shared = SHARED.get_or_init(|| Shared::new(Config { number: 1 }));
+    let parse = |text: &str| -> Result<Config, ParseIntError> {
+        assert!(shared.0.try_write().is_ok(), "loads without the lock");
+        let number = text.parse()?;
+        Ok(Config { number })
+    };
 
-    let _guard = current.0.read();
-    assert!(matches!(
-        current.0.try_write(),
-        Err(TryLockError::WouldBlock)
-    ));
-    println!("whoever works with the lock held keeps the writer out");
-    Ok(())
+    let snapshot = shared.get();
+    assert_eq!(shared.reload(|| parse("2")), Ok(())); // does not wait for the reader
+    assert_eq!((snapshot.number, shared.get().number), (1, 2));
+    println!("reloaded while a reader worked: it saw 1, others get 2");
+    drop(snapshot);
+    assert_eq!(DROPPED_UNLOCKED.load(Relaxed), 1);
+    assert_eq!(shared.reload(|| parse("3")), Ok(()));
+    assert_eq!(DROPPED_UNLOCKED.load(Relaxed), 2); // dropped by the reload
+
+    // The case that goes wrong: the new value cannot be made.
+    assert!(shared.reload(|| parse("x")).is_err());
+    let panics = || shared.reload(|| -> Result<_, ()> { unreachable!("no file") });
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(shared.get().number, 3);
+    println!("a failed reload changes nothing");
+
+    let poisoned = thread::spawn(|| {
+        let _guard = shared.0.write();
+        unreachable!("with the lock");
+    });
+    assert!(poisoned.join().is_err());
+    assert!(shared.0.is_poisoned());
+    assert_eq!(shared.get().number, 3);
+    assert_eq!(shared.reload(|| Ok::<_, ()>(Config { number: 4 })), Ok(()));
+    assert_eq!(shared.get().number, 4);
+    println!("a panic with the lock held does no harm");
 }

@@ -1,75 +1,107 @@
-//! Wait until something is ready: a `Condvar`, and a state that also knows that nothing will come.
+//! Wait until something is ready: `Condvar`, wait/notify.
 //!
-//! Use it when several threads wait for one event. To hand values over, take a channel.
-//! Ends: with the value, or with `None` when whoever prepares it has left, by a panic too.
+//! Use it when several threads wait for one value. To hand over a value to one
+//! thread, use a channel. `OnceLock::wait` (Rust 1.86) is shorter, but never
+//! returns if the value is never set.
+//! Ends: with the value, or with `None` if the thread that prepares it has
+//! given up or panicked.
 //! Needs: std alone.
 //!
 //! ```text
-//! 2 waiters: [Some(42), Some(42)]
-//! the preparing thread panicked: [None, None]
+//! before and after the event: [Some(42), Some(42), Some(42)]
+//! the preparing thread panicked: [None, None, None]
 //! ```
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-#[derive(Default)]
-struct State {
-    value: Option<u32>,
-    is_over: bool, // nothing will change any more
+/// A value that one thread sets and others wait for.
+pub struct Event<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
 }
 
-#[derive(Default)]
-struct Event(Mutex<State>, Condvar);
+enum State<T> {
+    Pending,
+    Ready(T),
+    GivenUp,
+}
 
-impl Event {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is one step, so the state is whole even if a panic poisoned the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T: Clone> Event<T> {
+    /// An event that has not happened yet.
+    pub fn pending() -> Self {
+        let (state, changed) = (Mutex::new(State::Pending), Condvar::new());
+        Self { state, changed }
     }
 
-    fn wait(&self) -> Option<u32> {
-        // Looks before it sleeps, as the event may have come first, and after it wakes, as a plain
-        // `wait` may wake without a notification.
-        let state = self.1.wait_while(self.lock(), |state| !state.is_over);
-        state.unwrap_or_else(PoisonError::into_inner).value
+    /// Blocks until the value is set. `None` if it never will be.
+    pub fn wait(&self) -> Option<T> {
+        // `wait_while` checks before it sleeps, as it may be set already, and
+        // after it wakes, as a `Condvar` may wake for no reason.
+        let is_pending = |state: &mut State<T>| matches!(state, State::Pending);
+        let state = self.changed.wait_while(self.lock(), is_pending);
+        match &*state.unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(value) => Some(value.clone()),
+            State::Pending | State::GivenUp => None,
+        }
     }
 }
 
-/// Held by the thread that prepares: without it, all others would wait for ever if that panicked.
-struct Preparing<'a>(&'a Event);
+impl<T> Event<T> {
+    /// To be held by the thread that prepares the value.
+    pub fn preparation(&self) -> Preparation<'_, T> {
+        Preparation { event: self }
+    }
 
-impl Preparing<'_> {
-    fn ready(self, value: u32) {
-        self.0.lock().value = Some(value);
-    } // dropped, which notifies
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // A change is one assignment, so the state is valid after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Drop for Preparing<'_> {
+/// Dropping it without a value, as a panic does, ends the waiting too.
+pub struct Preparation<'a, T> {
+    event: &'a Event<T>,
+}
+
+impl<T> Preparation<'_, T> {
+    /// Sets the value and wakes all that wait.
+    pub fn ready(self, value: T) {
+        *self.event.lock() = State::Ready(value);
+    } // the drop notifies
+}
+
+impl<T> Drop for Preparation<'_, T> {
     fn drop(&mut self) {
-        // Changed under the lock: a waiter has either not looked yet, or sleeps and will hear it.
-        self.0.lock().is_over = true;
-        self.0.1.notify_all(); // not `notify_one`: several may wait
+        // Under the lock: no waiter can be between its check and its sleep.
+        let mut state = self.event.lock();
+        if matches!(*state, State::Pending) {
+            *state = State::GivenUp;
+        }
+        self.event.changed.notify_all(); // `notify_one` would wake one waiter
     }
 }
 
 fn main() {
+    use std::thread;
+
     for (case, fails) in [
-        ("2 waiters", false),
+        ("before and after the event", false),
         ("the preparing thread panicked", true), // the case that goes wrong
     ] {
-        let event = Event::default();
+        let event = Event::pending();
         let values = thread::scope(|scope| {
-            // Before the threads: if the system refuses one, this says that nothing will come.
-            let preparing = Preparing(&event);
-            let waiters = [0, 1].map(|_| scope.spawn(|| event.wait()));
+            // Made before the threads, so that none of them can wait in vain.
+            let preparation = event.preparation();
+            let early = [0, 1].map(|_| scope.spawn(|| event.wait()));
             let preparing = scope.spawn(move || {
                 assert!(!fails, "cannot prepare");
-                preparing.ready(42); // takes it whole: of a field alone, the rest would stay behind
+                preparation.ready(42);
             });
             assert_eq!(preparing.join().is_err(), fails);
-            waiters.map(|waiter| waiter.join().ok().flatten())
+            let [first, second] = early.map(|waiter| waiter.join().ok().flatten());
+            [first, second, event.wait()]
         });
-        assert_eq!(values, [(!fails).then_some(42); 2]);
+        assert_eq!(values, [(!fails).then_some(42); 3]);
         println!("{case}: {values:?}");
     }
 }

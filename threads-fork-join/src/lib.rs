@@ -1,27 +1,31 @@
-//! Threads of the standard library: they may borrow, block and have a deep stack, and each costs
-//! some 50 µs to start and join.
+//! Threads of the standard library and its locks: a thread may borrow, may block and has a stack
+//! of its own. Starting and joining one costs some 50 µs.
 //!
-//! | you want | piece | it promises |
-//! |---|---|---|
-//! | each piece of some work on a thread of its own | [`fork_join()`] | results in order, all threads joined, the first panic unchanged |
+//! [`fork_join`] is a module: copy the file. All others below are recipes: copy what stands above
+//! `fn main`, the rest demonstrates it. The search finds each by the words for what you want.
 //!
-//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
-//!
-//! | you want to | idiom |
-//! |---|---|
-//! | stop a thread when its owner is dropped | `background_worker.rs` |
-//! | share a map between threads | `shared_map.rs` |
-//! | change a slice in place, each thread a part of it | `slice_in_place.rs` |
-//! | do something periodically, and stop at once | `every_second.rs` |
-//! | have results as threads finish | `as_they_finish.rs` |
-//! | give up on a blocking call after a while | `give_up.rs` |
-//! | wait until something is ready | `wait_until.rs` |
-//! | compute something once, on first use | `compute_once.rs` |
-//! | replace a configuration that many read | `snapshot.rs` |
-//! | recurse deeper than the stack | `big_stack.rs` |
-//!
-//! Where threads are the wrong choice, the documentation of the pieces says what to use.
+//! The other mechanisms are in the crates `channels_pipeline`, `futures_async`, `atomics_counter`
+//! and `rayon_sum`.
 
+#[doc(alias(
+    "scoped threads",
+    "thread::scope",
+    "scoped thread",
+    "a scoped thread panicked",
+    "parallel for",
+    "parallel map",
+    "closure may outlive the current function",
+    "borrowed value does not live long enough"
+))]
 pub mod fork_join;
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
 
-pub use fork_join::fork_join;
+#[cfg(all(doc, not(doctest)))]
+#[doc(inline)]
+pub use recipes::*;
+
+/// The examples of the README, which are also those of the modules, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,4 @@
-//! Counts lines, words and bytes of a text, piece by piece.
-
-use std::ops::AddAssign;
+//! Counts lines, words and bytes of a text, chunk by chunk.
 
 /// What `wc` prints about a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -10,28 +8,30 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// Adds the count of a separate text: no word goes from one over to the other.
-impl AddAssign for Count {
-    fn add_assign(&mut self, other: Self) {
-        self.lines += other.lines;
-        self.words += other.words;
-        self.bytes += other.bytes;
+impl Count {
+    /// The count of two separate texts: no word goes from one to the other.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            lines: self.lines + other.lines,
+            words: self.words + other.words,
+            bytes: self.bytes + other.bytes,
+        }
     }
 }
 
-/// The count of one piece of a text, and whether its edges may cut a word in two.
+/// The count of one chunk of a text, and whether its edges may cut a word in two.
 ///
-/// `merge` is associative and the default, an empty piece, is its identity. So a text may be cut
-/// anywhere and its pieces merged in any grouping, as long as their order is kept.
+/// `merge` is associative and the default, an empty chunk, is its identity. So a text may be cut
+/// anywhere and its chunks merged in any grouping, as long as their order is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Piece {
+pub struct Chunk {
     pub count: Count,
     starts_in_word: bool,
     ends_in_word: bool,
 }
 
-impl Piece {
-    /// Counts a piece that stands in memory.
+impl Chunk {
+    /// Counts a chunk that stands in memory.
     pub fn of(bytes: &[u8]) -> Self {
         let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
             return Self::default();
@@ -55,7 +55,7 @@ impl Piece {
         }
     }
 
-    /// Appends the piece that follows in the text.
+    /// Appends the chunk that follows in the text.
     pub fn merge(self, next: Self) -> Self {
         if self.count.bytes == 0 {
             return next;
@@ -63,9 +63,8 @@ impl Piece {
         if next.count.bytes == 0 {
             return self;
         }
-        let mut count = self.count;
-        count += next.count;
-        // Both have counted a word that goes across the cut.
+        let mut count = self.count.plus(next.count);
+        // Both have counted a word that the cut divides.
         count.words -= u64::from(self.ends_in_word && next.starts_in_word);
         Self {
             count,
@@ -136,7 +135,7 @@ mod tests {
     fn every_byte_is_white_space_or_part_of_a_word() {
         for byte in 0..=u8::MAX {
             let words = u64::from(!b" \t\n\x0b\x0c\r".contains(&byte));
-            let of = Piece::of(&[byte; 3]).count;
+            let of = Chunk::of(&[byte; 3]).count;
             assert_eq!((of.words, of.bytes), (words, 3), "byte {byte}");
             assert_eq!(of.lines, if byte == b'\n' { 3 } else { 0 }, "byte {byte}");
         }
@@ -146,7 +145,7 @@ mod tests {
     fn random_texts_of_every_length_are_counted_by_the_definition() {
         for length in 0..4 * STEP {
             let text = random_text(length, 1 + length as u64);
-            assert_eq!(Piece::of(&text).count, count(&text), "{length} bytes");
+            assert_eq!(Chunk::of(&text).count, count(&text), "{length} bytes");
         }
     }
 
@@ -154,7 +153,7 @@ mod tests {
     fn a_vector_full_of_hits_does_not_overflow() {
         for text in [&b"\n"[..], b"a ", b" a", b"a\n", b"a"] {
             let text = text.repeat(5 * STEP);
-            assert_eq!(Piece::of(&text).count, count(&text));
+            assert_eq!(Chunk::of(&text).count, count(&text));
         }
     }
 
@@ -163,8 +162,8 @@ mod tests {
         let text = b"over the fence";
         for cut in 0..=text.len() {
             let (left, right) = text.split_at(cut);
-            let merged = Piece::of(left).merge(Piece::of(right));
-            assert_eq!(merged, Piece::of(text), "cut at {cut}");
+            let merged = Chunk::of(left).merge(Chunk::of(right));
+            assert_eq!(merged, Chunk::of(text), "cut at {cut}");
             assert_eq!(merged.count.words, 3, "cut at {cut}");
         }
     }
@@ -174,17 +173,16 @@ mod tests {
         let text = random_text(24, 7);
         for i in 0..=text.len() {
             for j in i..=text.len() {
-                let [a, b, c] = [&text[..i], &text[i..j], &text[j..]].map(Piece::of);
-                assert_eq!(a.merge(b).merge(c), Piece::of(&text), "cut at {i} and {j}");
-                assert_eq!(a.merge(b.merge(c)), Piece::of(&text), "cut at {i} and {j}");
+                let [a, b, c] = [&text[..i], &text[i..j], &text[j..]].map(Chunk::of);
+                assert_eq!(a.merge(b).merge(c), Chunk::of(&text), "cut at {i} and {j}");
+                assert_eq!(a.merge(b.merge(c)), Chunk::of(&text), "cut at {i} and {j}");
             }
         }
     }
 
     #[test]
     fn separate_texts_share_no_word() {
-        let mut total = Piece::of(b"a").count;
-        total += Piece::of(b"b").count;
+        let total = Chunk::of(b"a").count.plus(Chunk::of(b"b").count);
         assert_eq!((total.lines, total.words, total.bytes), (0, 2, 2));
     }
 }

@@ -4,12 +4,11 @@
 mod cli;
 mod count;
 mod demo;
-mod inputs;
+mod files;
 mod timeline;
 
-use cli::{escaped, number, print, report};
+use cli::{input_name, number, print, report};
 use count::Count;
-use inputs::Counter;
 use lexopt::prelude::*;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
@@ -24,12 +23,9 @@ Without FILE, forks and joins five threads that say hello.
 Usage: threads-fork-join [--threads N] FILE|-...
        threads-fork-join
 
-Prints what GNU wc prints in the C locale, byte for byte on ASCII texts. Other
-bytes, as in UTF-8 texts and binary files, are parts of words, as POSIX has it
-and as in GNU wc since 9.5 with POSIXLY_CORRECT set. Without that, it also ends
-a word at byte A0, a no-break space in Latin-1; before 9.5, it counts as words
-only those with a printable ASCII character. Standard input is read only if -
-is given. An input that cannot be read to its end is reported and not counted.
+Prints what GNU wc prints in the C locale, byte for byte on ASCII texts.
+Standard input is read only if - is given. An input that cannot be read to its
+end is reported and not counted.
 
 Options:
       --threads N  at most N threads per file, 1 to 512 [default: one per core]
@@ -39,105 +35,97 @@ Options:
 
 const VERSION: &str = concat!("threads-fork-join ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Generous: more than the cores of nearly all machines, and some 35 ms to start and join.
+/// More than the cores of nearly all machines; they take some 35 ms to start and join.
 const MAX_THREADS: NonZero<usize> = NonZero::new(512).unwrap();
-
-fn main() -> ExitCode {
-    let (error, code) = match Command::parse() {
-        Ok(command) => match command.run() {
-            Ok(code) => return code,
-            Err(error) => (error.to_string(), 1),
-        },
-        Err(error) => (cli::wrong_usage(&error), 2),
-    };
-    report(error);
-    ExitCode::from(code)
-}
 
 enum Command {
     Print(&'static str),
     Demo,
     Count {
         threads: NonZero<usize>,
-        files: Vec<OsString>,
+        names: Vec<OsString>,
     },
 }
 
-impl Command {
-    fn parse() -> Result<Self, lexopt::Error> {
-        let mut threads = None;
-        let mut files = Vec::new();
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("threads") => {
-                    let range = NonZero::<usize>::MIN..=MAX_THREADS;
-                    threads = Some(number("--threads", &parser.value()?, range)?);
-                }
-                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
-                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
-                Value(file) => files.push(file),
-                _ => return Err(argument.unexpected()),
-            }
+fn main() -> ExitCode {
+    let command = match parse() {
+        Ok(command) => command,
+        Err(error) => {
+            report(cli::wrong_usage(&error));
+            return ExitCode::from(2);
         }
-        // Where the number of cores is unknown, one thread is right if slow.
-        let per_core = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        match (files.is_empty(), threads) {
-            (true, None) => Ok(Command::Demo),
-            (true, Some(_)) => Err("--threads: no FILE to count".into()),
-            (false, threads) => Ok(Command::Count {
-                threads: threads.unwrap_or_else(per_core),
-                files,
-            }),
-        }
-    }
-
-    fn run(self) -> io::Result<ExitCode> {
-        match self {
-            Command::Print(text) => print(text)?,
-            Command::Demo => demo::demo()?,
-            Command::Count { threads, files } => return count_files(threads, &files),
-        }
-        Ok(ExitCode::SUCCESS)
-    }
+    };
+    let result = match command {
+        Command::Print(text) => print(text).map(|()| ExitCode::SUCCESS),
+        Command::Demo => demo::demo().map(|()| ExitCode::SUCCESS),
+        Command::Count { threads, names } => count_files(threads, &names),
+    };
+    result.unwrap_or_else(|error| {
+        report(error);
+        ExitCode::FAILURE
+    })
 }
 
-/// Prints a line for each file that can be counted, and the total if more than one is named.
-fn count_files(threads: NonZero<usize>, files: &[OsString]) -> io::Result<ExitCode> {
-    let width = inputs::column_width(files);
-    let mut counter = Counter::new(threads);
-    let (mut total, mut output, mut code) = (Count::default(), Vec::new(), ExitCode::SUCCESS);
-    for file in files {
-        match counter.count(file) {
+fn parse() -> Result<Command, lexopt::Error> {
+    let mut threads = None;
+    let mut names = Vec::new();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("threads") => {
+                let range = NonZero::<usize>::MIN..=MAX_THREADS;
+                threads = Some(number("--threads", &parser.value()?, range)?);
+            }
+            Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+            Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
+            Value(name) => names.push(name),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    match (names.is_empty(), threads) {
+        (true, None) => return Ok(Command::Demo),
+        (true, Some(_)) => return Err("--threads: no FILE to count".into()),
+        (false, _) => {}
+    }
+    // If the number of cores is unknown, one thread is correct, only slower.
+    let cores = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let threads = threads.unwrap_or(cores);
+    Ok(Command::Count { threads, names })
+}
+
+/// Prints a line for each input that can be counted, and the total if there are several.
+fn count_files(threads: NonZero<usize>, names: &[OsString]) -> io::Result<ExitCode> {
+    let width = files::column_width(names);
+    let mut buffer = vec![0; files::BUFFER];
+    let mut total = Count::default();
+    let mut output = Vec::new();
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        match files::count_input(name, threads, &mut buffer) {
             Ok(count) => {
-                add_line(&mut output, count, width, file);
-                total += count;
+                output.extend(line(count, width, name));
+                total = total.plus(count);
             }
             Err(error) => {
-                if file == "-" {
-                    report(format_args!("standard input: {error}"));
-                } else {
-                    report(format_args!("{}: {error}", escaped(file)));
-                }
+                report(format_args!("{}: {error}", input_name(name)));
                 code = ExitCode::FAILURE;
             }
         }
-        // Whoever watches sees each line when it is known; a pipe gets all at once.
+        // Nobody waits for the last file to see the first line; a pipe gets all at once.
         if io::stdout().is_terminal() {
             print(&output)?;
             output.clear();
         }
     }
-    if files.len() > 1 {
-        add_line(&mut output, total, width, "total".as_ref());
+    if names.len() > 1 {
+        output.extend(line(total, width, "total".as_ref()));
     }
-    print(&output)?;
+    print(output)?;
     Ok(code)
 }
 
-fn add_line(output: &mut Vec<u8>, count: Count, width: usize, name: &OsStr) {
+fn line(count: Count, width: usize, name: &OsStr) -> Vec<u8> {
     let [lines, words, bytes] = [count.lines, count.words, count.bytes];
-    output.extend(format!("{lines:width$} {words:width$} {bytes:width$} ").bytes());
-    output.extend(name.as_encoded_bytes());
-    output.push(b'\n');
+    let counts = format!("{lines:width$} {words:width$} {bytes:width$} ");
+    [counts.as_bytes(), name.as_encoded_bytes(), b"\n"].concat()
 }

@@ -1,0 +1,116 @@
+//! Compute once per key: cache, single flight, no stampede.
+//!
+//! Use it when threads need the same expensive values, each found by a key. The
+//! cache only grows; with a size limit or expiry, use the crate `moka`.
+//! Ends: threads that ask for a key wait while one computes it. After an error
+//! or a panic the next one computes: no key is blocked forever.
+//! Needs: std alone.
+//!
+//! ```text
+//! 2 threads, 1 computation
+//! different keys are computed at the same time
+//! after an error and a panic: Ok(7)
+//! ```
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A cache shared by threads. An expensive clone belongs in an `Arc`.
+pub struct Cache<K, V> {
+    /// Locked only to find an entry, so that other keys need not wait.
+    entries: Mutex<HashMap<K, Entry<V>>>,
+}
+
+/// Locked while its value is computed.
+type Entry<V> = Arc<Mutex<Option<V>>>;
+
+impl<K: Eq + Hash, V: Clone> Cache<K, V> {
+    /// An empty cache.
+    pub fn new() -> Self {
+        let entries = Mutex::new(HashMap::new());
+        Self { entries }
+    }
+
+    /// Returns the cached value, or computes it. If `compute` asks for the same
+    /// key, it deadlocks.
+    pub fn get_or_compute<E>(
+        &self,
+        key: K,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E> {
+        let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
+        let mut value = lock(&entry);
+        if let Some(value) = &*value {
+            return Ok(value.clone());
+        }
+        let computed = compute()?; // an error or a panic leaves it empty
+        *value = Some(computed.clone());
+        Ok(computed)
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A lock poisoned by a panic of `compute` is fine: its entry is still empty.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn main() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    const MOMENT: Duration = Duration::from_millis(20);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    // While the first thread computes, the second one asks for the same key.
+    let cache = Cache::new();
+    let (computing, begun) = mpsc::channel();
+    let (second_computes, computed_twice) = mpsc::channel();
+    let values = thread::scope(|scope| {
+        let cache = &cache;
+        let first = scope.spawn(move || {
+            cache.get_or_compute("a", || {
+                let _ = computing.send(());
+                assert!(computed_twice.recv_timeout(MOMENT).is_err());
+                Ok::<_, ()>(1)
+            })
+        });
+        let second = scope.spawn(move || {
+            let _ = begun.recv();
+            cache.get_or_compute("a", || {
+                let _ = second_computes.send(());
+                Ok(2)
+            })
+        });
+        [first.join().ok(), second.join().ok()]
+    });
+    assert_eq!(values, [Some(Ok(1)), Some(Ok(1))]);
+    println!("2 threads, 1 computation");
+
+    // Inside of a computation, another thread computes another key.
+    let inner = cache.get_or_compute("b", || {
+        let (sender, value) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| sender.send(cache.get_or_compute("c", || Ok::<_, ()>(3))));
+            value.recv_timeout(HOUR).unwrap_or(Err(()))
+        })
+    });
+    assert_eq!(inner, Ok(3));
+    println!("different keys are computed at the same time");
+
+    // The case that goes wrong: the computation fails or panics.
+    assert_eq!(cache.get_or_compute("d", || Err("no file")), Err("no file"));
+    let panics = || cache.get_or_compute("d", || -> Result<_, &str> { unreachable!() });
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    let value = cache.get_or_compute("d", || Ok::<_, &str>(7));
+    assert_eq!(value, Ok(7));
+    println!("after an error and a panic: {value:?}");
+}
