@@ -36,7 +36,7 @@ pub fn on_stack_of<R: Send>(bytes: usize, call: impl FnOnce() -> R + Send) -> io
 
 fn main() -> io::Result<()> {
     // On a stack so small that only the larger one can hold the recursion.
-    on_stack_of(256 * 1024, demonstrate)?
+    on_stack_of(1 << 20, demonstrate)?
 }
 
 struct Tree(Vec<Tree>);

@@ -1,7 +1,7 @@
 //! A worker thread panics: report it, restart it, or end the program.
 //!
 //! Use it when a panic must not go unnoticed: a thread that panics ends alone,
-//! and only whoever joins it is told.
+//! and only the thread that joins it gets an error.
 //! Ends: `run_with_restarts` when the work returns, when it is stopped, or with
 //! the last panic when too many came in a row. After `exit_on_panic`, any panic
 //! ends the process with exit code 101. So does `panic = "abort"` in
@@ -26,7 +26,7 @@ use std::{process, thread};
 
 /// When to restart.
 pub struct Policy {
-    /// At most so many restarts in a row.
+    /// The highest number of restarts in a row.
     pub restarts: u32,
     /// The time between a panic and the restart.
     pub pause: Duration,

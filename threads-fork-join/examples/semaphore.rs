@@ -14,7 +14,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Share it in a `static`, in an `Arc`, or borrowed by scoped threads.
+/// Share it in a `static`, or lend it to scoped threads.
 pub struct Semaphore {
     free: Mutex<usize>,
     released: Condvar,

@@ -78,9 +78,9 @@ use std::{io, thread};
 ///
 /// # Panics
 ///
-/// Re-raises the panic of `work` once all threads have been joined; with several, that of the
-/// first chunk. A panic takes precedence over a spawn error. A panic of the iterator comes before
-/// any thread starts.
+/// Re-raises the panic of `work` once all threads have been joined. If several chunks panic, the
+/// first chunk's panic is re-raised. A panic takes precedence over a spawn error. A panic of the
+/// iterator comes before any thread starts.
 ///
 /// # Details
 ///

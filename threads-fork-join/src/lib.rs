@@ -25,7 +25,7 @@ mod recipes;
 #[doc(inline)]
 pub use recipes::*;
 
-/// The examples of the README, which are also those of the modules, compiled and run.
+/// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -19,10 +19,12 @@ fn without_files_the_demonstration_runs_and_draws_what_ran_at_the_same_time() {
 
     let picture: Vec<&str> = demo.stderr.lines().collect();
     assert_eq!(picture.len(), 7, "{demo:?}");
-    for (thread, line) in picture[1..6].iter().enumerate() {
+    assert!(picture[0].starts_with("Primes below 250000, "), "{demo:?}");
+    let primes = [5133, 4459, 4256, 4136, 4060]; // 22044 in all
+    for (thread, (line, primes)) in picture[1..6].iter().zip(primes).enumerate() {
         assert!(line.starts_with(&format!("thread {thread} |")), "{demo:?}");
         assert!(line.contains(['░', '▒', '▓', '█']), "{demo:?}");
-        assert!(line.ends_with(" primes"), "{demo:?}");
+        assert!(line.ends_with(&format!("| {primes} primes")), "{demo:?}");
     }
     assert_fits(&demo.stderr);
 }
@@ -50,7 +52,7 @@ fn columns_are_as_wide_as_the_sizes_together() {
     assert_prints(&["--threads=2", "--", &short], b"", "1 2 4 wide-short\n");
 
     let a = file("several-a", "one two\n"); // 8 bytes
-    let b = file("several-b", "3"); // no line end: its word is still not that of the next file
+    let b = file("several-b", "3"); // no line end, and yet its word ends with the file
     let expected = "1 2 8 several-a\n0 1 1 several-b\n1 3 9 total\n";
     assert_prints(&[&a, &b], b"", expected);
     let expected = " 0  1  1 several-b\n 0  1  1 several-b\n 1  2  8 several-a\n 1  4 10 total\n";
@@ -170,6 +172,26 @@ fn a_large_file_gives_the_same_line_on_any_number_of_threads() {
     assert_prints(&["-"], &text, &format!("{counts} -\n"));
 }
 
+/// A file so large that it is still read when the threads are looked for; it takes no space.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_file_is_counted_on_as_many_threads_as_asked_for() {
+    let hole = fs::File::create(folder().join("hole")).unwrap();
+    hole.set_len(1 << 40).unwrap();
+    let mut child = program(&["--threads", "3", "hole"]).spawn().unwrap();
+    let tasks = format!("/proc/{}/task", child.id());
+    let names = || -> Vec<String> {
+        let tasks = fs::read_dir(&tasks).unwrap().flatten();
+        let names = tasks.flat_map(|task| fs::read_to_string(task.path().join("comm")));
+        names.filter(|name| name.starts_with("fork-join")).collect()
+    };
+    while names().len() < 3 {
+        assert_eq!(child.try_wait().unwrap(), None, "{:?}", names());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// Byte for byte what `wc` prints, if that is GNU's.
 #[test]
 #[cfg(target_os = "linux")]
@@ -199,6 +221,7 @@ fn the_output_is_that_of_gnu_wc() {
         vec!["no-such-file", "-"],
         vec!["/proc/version"],                  // holds more than its size
         vec!["/sys/devices/system/cpu/online"], // holds less
+        vec!["/dev/stdin"],
         vec!["/dev/null"],
         vec!["/dev/null", one],
         names,

@@ -153,7 +153,7 @@ fn wrong_usage_is_explained() {
 #[test]
 #[cfg(unix)]
 fn a_closed_pipe_is_no_error() {
-    // What was the input of a program that has ended is a pipe that nobody reads.
+    // The pipe to a program that has ended has no reader.
     let mut ended = command("true", &[]).spawn().unwrap();
     let pipe = ended.stdin.take().unwrap();
     ended.wait().unwrap();

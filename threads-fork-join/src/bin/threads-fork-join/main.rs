@@ -111,7 +111,7 @@ fn count_files(threads: NonZero<usize>, names: &[OsString]) -> io::Result<ExitCo
                 code = ExitCode::FAILURE;
             }
         }
-        // Nobody waits for the last file to see the first line; a pipe gets all at once.
+        // On a terminal, each line appears when it is known. A pipe gets one write.
         if io::stdout().is_terminal() {
             print(&output)?;
             output.clear();
