@@ -2,7 +2,7 @@
 //!
 //! Use it when the result that is ready first should be used first. For
 //! results in order, join the threads in order: `fork_join.rs`.
-//! Ends: when all threads have ended. A panic is the result of its job.
+//! Ends: when all jobs have ended. A panic is the result of its job.
 //! Needs: std alone.
 //!
 //! ```text
@@ -13,34 +13,37 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::thread;
+use std::{io, thread};
 
 /// Runs each job on a thread of its own, and calls `use_result` on this thread
 /// with the index and the result of each, in the order in which they complete.
+///
+/// Returns the OS error if spawning fails; the jobs that have started finish.
 pub fn as_they_finish<J: Send, R: Send>(
     jobs: impl IntoIterator<Item = J>,
     work: impl Fn(J) -> R + Sync,
     mut use_result: impl FnMut(usize, thread::Result<R>),
-) {
+) -> io::Result<()> {
     let work = &work;
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         for (index, job) in jobs.into_iter().enumerate() {
             let sender = sender.clone();
-            scope.spawn(move || {
-                // Unwind safe: after a panic, only the payload is used.
+            let builder = thread::Builder::new().name(format!("job {index}"));
+            builder.spawn_scoped(scope, move || {
                 let result = catch_unwind(AssertUnwindSafe(|| work(job)));
                 let _ = sender.send((index, result)); // the receiver may be gone
-            });
+            })?;
         }
         drop(sender); // while it lives, the loop below waits for more
         for (index, result) in results {
             use_result(index, result);
         }
-    });
+        Ok(())
+    })
 }
 
-fn main() {
+fn main() -> io::Result<()> {
     use std::sync::mpsc::Receiver;
 
     // A gate for each job: they complete in the same order on every run.
@@ -71,6 +74,7 @@ fn main() {
         }
         indices.push(index);
         open_next(); // while the others are still at work
-    });
+    })?;
     assert_eq!(indices, [2, 0, 1]);
+    Ok(())
 }

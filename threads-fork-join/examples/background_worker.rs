@@ -10,6 +10,7 @@
 //! dropped after 3 jobs were done
 //! finished with the total 9
 //! the worker panicked: 0 is no job
+//! dropped by its own job
 //! ```
 
 use std::sync::mpsc::{self, Receiver, SendError, SyncSender};
@@ -17,6 +18,8 @@ use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
 /// Owns a thread and the sender of its queue.
+///
+/// Dropping it waits for the jobs: hold no lock that they need.
 pub struct Worker<J, R> {
     /// `None` once the thread is being joined.
     running: Option<(SyncSender<J>, JoinHandle<R>)>,
@@ -24,6 +27,7 @@ pub struct Worker<J, R> {
 
 impl<J, R> Worker<J, R> {
     /// Runs `work` on a new thread. Its queue ends when the owner is dropped.
+    /// Returns the OS error if spawning fails.
     pub fn start(
         capacity: usize,
         work: impl FnOnce(Receiver<J>) -> R + Send + 'static,
@@ -33,7 +37,8 @@ impl<J, R> Worker<J, R> {
         R: Send + 'static,
     {
         let (jobs, queue) = mpsc::sync_channel(capacity);
-        let handle = thread::Builder::new().spawn(move || work(queue))?;
+        let builder = thread::Builder::new().name("worker".into());
+        let handle = builder.spawn(move || work(queue))?;
         let running = Some((jobs, handle));
         Ok(Self { running })
     }
@@ -50,13 +55,17 @@ impl<J, R> Worker<J, R> {
     pub fn finish(mut self) -> thread::Result<R> {
         match self.join() {
             Some(result) => result,
-            None => unreachable!("joined only here and in `drop`"),
+            None => unreachable!("only `finish` and `drop` join"),
         }
     }
 
     fn join(&mut self) -> Option<thread::Result<R>> {
         let (jobs, handle) = self.running.take()?;
         drop(jobs); // before the join: until then, the thread waits for jobs
+        if handle.thread().id() == thread::current().id() {
+            // One of its own jobs was the last owner. It ends after this job.
+            return Some(Err(Box::new("a thread cannot join itself")));
+        }
         Some(handle.join())
     }
 }
@@ -71,7 +80,9 @@ impl<J, R> Drop for Worker<J, R> {
     }
 }
 
+#[allow(clippy::panic)] // on purpose
 fn main() -> io::Result<()> {
+    use std::panic::panic_any;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
     use std::time::Duration;
@@ -113,8 +124,35 @@ fn main() -> io::Result<()> {
     assert_eq!(text.as_deref(), Some(&"0 is no job"));
     println!("the worker panicked: 0 is no job");
 
-    let worker = Worker::start(0, add_up)?;
-    while worker.send(0).is_ok() {}
+    struct PanicsWhenDropped;
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "dropped");
+        }
+    }
+    let worker = Worker::start(0, |_: Receiver<u32>| panic_any(PanicsWhenDropped))?;
     drop(worker); // raises nothing
+
+    // The last owner is one of the worker's own jobs.
+    type Job = Box<dyn FnOnce() + Send>;
+    let run_all = |jobs: Receiver<Job>| {
+        for job in jobs {
+            job();
+        }
+    };
+    let worker = Arc::new(Worker::start(1, run_all)?);
+    let last_owner = Arc::clone(&worker);
+    let (other_owner, other_owner_gone) = mpsc::channel::<()>();
+    let (done, job_done) = mpsc::channel();
+    let job: Job = Box::new(move || {
+        let _ = other_owner_gone.recv();
+        drop(last_owner);
+        let _ = done.send(());
+    });
+    assert!(worker.send(job).is_ok());
+    drop(worker);
+    drop(other_owner);
+    assert_eq!(job_done.recv(), Ok(()));
+    println!("dropped by its own job");
     Ok(())
 }

@@ -17,8 +17,10 @@ use std::panic::resume_unwind;
 use std::{io, thread};
 
 /// Runs `call` on a thread with a stack of that many bytes. (By default,
-/// threads have 2 MiB; the main thread has 8 MiB, on Windows 1 MiB.) Unused
-/// stack takes addresses but no memory.
+/// threads have 2 MiB; the main thread has 8 MiB, on Windows 1 MiB.) Stack that
+/// is never used takes no physical memory. Where overcommit is off, it counts.
+///
+/// Returns the OS error if spawning fails.
 ///
 /// A deep structure must be dropped on the large stack too, as its destructor
 /// recurses just as deep: `call` should make it, use it and drop it.

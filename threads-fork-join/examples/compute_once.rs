@@ -4,17 +4,17 @@
 //! needs. For a value per key, see `once_per_key.rs`.
 //! Ends: after an error, the next call retries. A panic in a `LazyLock` is
 //! final: each later use panics. An initialiser that uses its own value
-//! deadlocks.
+//! deadlocks (today; std leaves that open).
 //! Needs: std alone.
 //!
 //! ```text
 //! 4 threads, 1 computation
-//! an error is not kept: [Err("not a number"), Ok(7), Ok(7)]
+//! an error is not kept, then 2 threads, 1 computation
 //! after a panic, a LazyLock panics again, a OnceLock retries
 //! a value that needs itself never comes
 //! ```
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 /// The first use computes it; other threads wait for that.
 pub static SQUARES: LazyLock<Vec<u64>> = LazyLock::new(squares);
@@ -23,20 +23,44 @@ fn squares() -> Vec<u64> {
     (0..1000).map(|n| n * n).collect()
 }
 
-/// For a value that may fail: an error is not kept, the next call retries.
-///
-/// Threads that come at the same time may all compute; all of them get the
-/// value that is stored first.
-pub fn get_or_try_init<T, E>(
-    cell: &OnceLock<T>,
-    init: impl FnOnce() -> Result<T, E>,
-) -> Result<&T, E> {
-    match cell.get() {
-        Some(value) => Ok(value),
-        None => {
-            let value = init()?;
-            Ok(cell.get_or_init(|| value))
+/// For a value that may fail: computed once, but an error is not kept.
+pub struct TryOnce<T> {
+    value: OnceLock<T>,
+    computing: Mutex<()>,
+}
+
+impl<T> TryOnce<T> {
+    /// Without a value. Fit for a `static`.
+    pub const fn new() -> Self {
+        Self {
+            value: OnceLock::new(),
+            computing: Mutex::new(()),
         }
+    }
+
+    /// Returns the value, or computes it. After an error or a panic, the next
+    /// call retries.
+    pub fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        // Poisoned by a panic of `init`, which has changed nothing.
+        let _guard = self
+            .computing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have computed it while this one waited.
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let value = init()?;
+        Ok(self.value.get_or_init(|| value))
+    }
+}
+
+impl<T> Default for TryOnce<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -46,6 +70,8 @@ fn main() {
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
+
+    const BRIEFLY: Duration = Duration::from_millis(20);
 
     static COMPUTED: AtomicU32 = AtomicU32::new(0);
     static SUM: LazyLock<u64> = LazyLock::new(|| {
@@ -60,14 +86,31 @@ fn main() {
     assert_eq!(COMPUTED.load(Relaxed), 1);
     println!("4 threads, 1 computation");
 
-    let parse = |text: &str| text.parse::<u32>().map_err(|_| "not a number");
-    let cell = OnceLock::new();
-    let first = get_or_try_init(&cell, || parse("x"));
-    let second = get_or_try_init(&cell, || parse("7"));
-    let third = get_or_try_init(&cell, || unreachable!("it is there"));
-    let results = [first, second, third];
-    assert_eq!(results, [Err("not a number"), Ok(&7), Ok(&7)]);
-    println!("an error is not kept: {results:?}");
+    let cell = TryOnce::new();
+    assert_eq!(cell.get_or_try_init(|| Err("no file")), Err("no file"));
+    // While one thread computes, another one asks.
+    let (computing, begun) = mpsc::channel();
+    let (second_computes, computed_twice) = mpsc::channel();
+    let values = thread::scope(|scope| {
+        let cell = &cell;
+        let first = scope.spawn(move || {
+            cell.get_or_try_init(|| {
+                let _ = computing.send(());
+                assert!(computed_twice.recv_timeout(BRIEFLY).is_err());
+                Ok::<_, &str>(7)
+            })
+        });
+        let second = scope.spawn(move || {
+            let _ = begun.recv();
+            cell.get_or_try_init(|| {
+                let _ = second_computes.send(());
+                Ok(8)
+            })
+        });
+        [first.join().ok(), second.join().ok()]
+    });
+    assert_eq!(values, [Some(Ok(&7)), Some(Ok(&7))]);
+    println!("an error is not kept, then 2 threads, 1 computation");
 
     // The case that goes wrong: it panics, or needs itself.
     static LAZY: LazyLock<u32> = LazyLock::new(|| unreachable!("no value"));
@@ -76,12 +119,15 @@ fn main() {
     assert!(catch_unwind(|| *ONCE.get_or_init(|| *LAZY)).is_err());
     assert!(catch_unwind(|| *LAZY).is_err());
     assert_eq!(ONCE.get_or_init(|| 1), &1);
+    static TRY_ONCE: TryOnce<u32> = TryOnce::new();
+    assert!(catch_unwind(|| TRY_ONCE.get_or_try_init(|| Ok::<_, ()>(*LAZY))).is_err());
+    assert_eq!(TRY_ONCE.get_or_try_init(|| Ok::<_, ()>(1)), Ok(&1));
     println!("after a panic, a LazyLock panics again, a OnceLock retries");
 
     static ITSELF: OnceLock<u32> = OnceLock::new();
     let (sender, value) = mpsc::channel();
     // Blocked until the process ends. (A later version of std may panic.)
     thread::spawn(move || sender.send(*ITSELF.get_or_init(|| 1 + ITSELF.get_or_init(|| 1))));
-    assert!(value.recv_timeout(Duration::from_millis(20)).is_err());
+    assert!(value.recv_timeout(BRIEFLY).is_err());
     println!("a value that needs itself never comes");
 }

@@ -1,14 +1,14 @@
 //! Timer thread: run something periodically, stop at once.
 //!
 //! Use it when a thread may wait; in async code, use tokio's `interval`. To
-//! stop it from a Ctrl-C handler, drop the `Timer` or the sender there.
-//! Ends: at once when its owner is dropped, also while it waits; a call in
-//! progress is finished. If the work panics, with that panic.
+//! stop it on Ctrl-C, use `every`, and drop the sender in the handler.
+//! Ends: when its owner is dropped, at once while it waits, else after the
+//! current call. `stop` returns a panic of the work; a drop discards it.
 //! Needs: std alone.
 //!
 //! ```text
 //! the first call comes at once
-//! 3 calls, each when it was due; missed ones are skipped
+//! 3 calls, none too early; missed ones are skipped
 //! stopped with most of an hour to go
 //! the work panicked: call 2
 //! ```
@@ -23,11 +23,13 @@ use std::{io, mem};
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Calls `work` after `delay`, then every `period`, until the sender of `stop`
-/// is dropped. If a call takes longer than a period, the missed ones are
-/// skipped. `work` is told when it was due.
+/// is dropped. `work` is told when it was due.
+///
+/// If a call takes longer than a period, the missed calls are skipped. A period
+/// of zero calls without a pause.
 pub fn every(
-    period: Duration,
     delay: Duration,
+    period: Duration,
     stop: &Receiver<Infallible>,
     mut work: impl FnMut(Instant),
 ) {
@@ -35,11 +37,11 @@ pub fn every(
     let mut due = Instant::now() + delay.min(CENTURY);
     loop {
         // `sleep` could not be interrupted.
-        let wait = due.saturating_duration_since(Instant::now());
-        if stop.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-            return;
+        match stop.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Err(RecvTimeoutError::Timeout) => work(due),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(never) => match never {},
         }
-        work(due);
         // A whole number of periods after the last time, so nothing drifts.
         let now = Instant::now();
         let late = (now - due).as_nanos() % period.as_nanos();
@@ -47,21 +49,26 @@ pub fn every(
     }
 }
 
-/// Owns a timer thread; dropping it stops the thread and joins it.
-pub struct Timer(Option<(Sender<Infallible>, JoinHandle<()>)>);
+/// Owns a timer thread.
+///
+/// Dropping it waits for the current call: hold no lock that the work needs.
+pub struct Timer {
+    /// `None` once the thread is being joined.
+    running: Option<(Sender<Infallible>, JoinHandle<()>)>,
+}
 
 impl Timer {
     /// Runs `every` on a new thread. Returns the OS error if spawning fails.
     pub fn start(
-        period: Duration,
         delay: Duration,
+        period: Duration,
         work: impl FnMut(Instant) + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("timer".into())
-            .spawn(move || every(period, delay, &stopped, work))?;
-        Ok(Self(Some((stop, handle))))
+        let builder = thread::Builder::new().name("timer".into());
+        let handle = builder.spawn(move || every(delay, period, &stopped, work))?;
+        let running = Some((stop, handle));
+        Ok(Self { running })
     }
 
     /// Stops it. Returns the panic if the work has panicked.
@@ -70,10 +77,13 @@ impl Timer {
     }
 
     fn join(&mut self) -> thread::Result<()> {
-        let Some((stop, handle)) = self.0.take() else {
+        let Some((stop, handle)) = self.running.take() else {
             return Ok(());
         };
         drop(stop); // nothing is ever sent: the end of the sender is the message
+        if handle.thread().id() == thread::current().id() {
+            return Ok(()); // stopped by its own work, which a thread cannot join
+        }
         handle.join()
     }
 }
@@ -93,7 +103,7 @@ fn main() -> io::Result<()> {
     let period = Duration::from_millis(2);
 
     let (called, calls) = mpsc::channel();
-    let timer = Timer::start(Duration::MAX, Duration::ZERO, move |_| _ = called.send(()))?;
+    let timer = Timer::start(Duration::ZERO, Duration::MAX, move |_| _ = called.send(()))?;
     assert_eq!(calls.recv(), Ok(()));
     assert!(timer.stop().is_ok());
     println!("the first call comes at once");
@@ -116,7 +126,7 @@ fn main() -> io::Result<()> {
         assert!(due > last_end, "no call for a time that has passed");
         assert_eq!((*due - *last_due).as_nanos() % period.as_nanos(), 0);
     }
-    println!("3 calls, each when it was due; missed ones are skipped");
+    println!("3 calls, none too early; missed ones are skipped");
 
     for period in [HOUR, Duration::MAX] {
         let timer = Timer::start(period, period, |_| unreachable!())?;
@@ -124,7 +134,7 @@ fn main() -> io::Result<()> {
     }
     println!("stopped with most of an hour to go");
 
-    // A stop while the work runs is seen before the next call.
+    // Stopped by the work: there is no further call.
     let (stop, stopped) = mpsc::channel();
     let (mut stop, mut number) = (Some(stop), 0);
     every(period, period, &stopped, |_| {
@@ -135,6 +145,15 @@ fn main() -> io::Result<()> {
         }
     });
     assert_eq!(number, 3);
+    let (owner, owned) = mpsc::channel::<Timer>();
+    let (stopped, stop) = mpsc::channel();
+    let timer = Timer::start(period, period, move |_| {
+        if let Ok(timer) = owned.recv() {
+            let _ = stopped.send(timer.stop().is_ok());
+        }
+    })?;
+    assert!(owner.send(timer).is_ok());
+    assert_eq!(stop.recv(), Ok(true));
 
     // The case that goes wrong: the work panics.
     let (ended, end) = mpsc::channel::<Infallible>();

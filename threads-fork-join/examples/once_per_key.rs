@@ -1,9 +1,10 @@
-//! Compute once per key: cache, single flight, no stampede.
+//! Compute once per key: cache, memoize, single flight, no stampede.
 //!
 //! Use it when threads need the same expensive values, each found by a key. The
 //! cache only grows; with a size limit or expiry, use the crate `moka`.
 //! Ends: threads that ask for a key wait while one computes it. After an error
-//! or a panic the next one computes: no key is blocked forever.
+//! or a panic, the next of them computes in its turn. If errors are slow, cache
+//! them too: make the value a `Result`.
 //! Needs: std alone.
 //!
 //! ```text
@@ -32,8 +33,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         Self { entries }
     }
 
-    /// Returns the cached value, or computes it. If `compute` asks for the same
-    /// key, it deadlocks.
+    /// Returns the cached value, or computes it.
+    ///
+    /// Deadlocks if `compute` needs the value of its own key, or if the values
+    /// of two keys need each other.
     pub fn get_or_compute<E>(
         &self,
         key: K,
@@ -56,18 +59,19 @@ impl<K: Eq + Hash, V: Clone> Default for Cache<K, V> {
     }
 }
 
-/// A lock poisoned by a panic of `compute` is fine: its entry is still empty.
+/// Locks, also after a panic: an entry is then still empty, and the map whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[allow(clippy::panic)] // on purpose
 fn main() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
 
-    const MOMENT: Duration = Duration::from_millis(20);
+    const BRIEFLY: Duration = Duration::from_millis(20);
     const HOUR: Duration = Duration::from_secs(3600);
 
     // While the first thread computes, the second one asks for the same key.
@@ -79,7 +83,7 @@ fn main() {
         let first = scope.spawn(move || {
             cache.get_or_compute("a", || {
                 let _ = computing.send(());
-                assert!(computed_twice.recv_timeout(MOMENT).is_err());
+                assert!(computed_twice.recv_timeout(BRIEFLY).is_err());
                 Ok::<_, ()>(1)
             })
         });
@@ -108,7 +112,7 @@ fn main() {
 
     // The case that goes wrong: the computation fails or panics.
     assert_eq!(cache.get_or_compute("d", || Err("no file")), Err("no file"));
-    let panics = || cache.get_or_compute("d", || -> Result<_, &str> { unreachable!() });
+    let panics = || cache.get_or_compute("d", || -> Result<_, &str> { panic!("no memory") });
     assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
     let value = cache.get_or_compute("d", || Ok::<_, &str>(7));
     assert_eq!(value, Ok(7));

@@ -1,10 +1,10 @@
 //! Parallel search: the first hit, error or panic stops the other threads.
 //!
 //! Use it when one thread that has found something makes the rest pointless.
-//! Ends: with the hit of the lowest chunk that has one, once all threads have
-//! stopped; each finishes its current check. A panic of a check stops the
-//! others and is re-raised. To end with an error, return `Some(Err(..))`.
-//! Needs: std alone, and `fork_join.rs`.
+//! Ends: with any hit, once all threads have stopped; each finishes its current
+//! check. A panic of a check stops the others and is re-raised. To end with an
+//! error, let `check` return `Some(Err(..))`.
+//! Needs: std alone.
 //!
 //! ```text
 //! found 107, and the other thread stopped
@@ -13,22 +13,25 @@
 //! ```
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::{io, mem};
-use threads_fork_join::fork_join::fork_join;
+use std::{io, thread};
 
 /// Checks items on several threads until one check returns something.
 ///
-/// Returns the OS error if a thread cannot be spawned.
+/// With several hits, the result differs from run to run. Returns the OS error
+/// if spawning fails; the threads that have started stop.
 pub fn search<T: Sync, R: Send>(
     items: &[T],
     threads: NonZero<usize>,
     check: impl Fn(&T) -> Option<R> + Sync,
 ) -> io::Result<Option<R>> {
     let stop = AtomicBool::new(false);
-    let length = items.len().div_ceil(threads.get()).max(1); // `chunks(0)` panics
-    let hits = fork_join(items.chunks(length), |chunk| {
-        let stop_others = StopOnDrop(&stop); // dropped by a hit and by a panic
+    let search_chunk = |chunk: &[T]| {
+        let mut others = Others {
+            stop: &stop,
+            go_on: false,
+        };
         for item in chunk {
             if stop.load(Relaxed) {
                 break;
@@ -37,40 +40,73 @@ pub fn search<T: Sync, R: Send>(
                 return Some(hit);
             }
         }
-        mem::forget(stop_others); // nothing found here: the others go on
+        others.go_on = true; // nothing found here
         None
-    })?;
-    Ok(hits.into_iter().flatten().next())
+    };
+    let length = items.len().div_ceil(threads.get()).max(1); // `chunks(0)` panics
+    thread::scope(|scope| {
+        let mut handles = Vec::new();
+        for chunk in items.chunks(length) {
+            let builder = thread::Builder::new().name("search".into());
+            match builder.spawn_scoped(scope, || search_chunk(chunk)) {
+                Ok(handle) => handles.push(handle),
+                Err(error) => {
+                    stop.store(true, Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        let mut found = None;
+        for handle in handles {
+            match handle.join() {
+                Ok(hit) => found = found.or(hit),
+                Err(payload) => resume_unwind(payload),
+            }
+        }
+        Ok(found)
+    })
 }
 
-/// `Relaxed`: the flag carries no other data; the join orders the results.
-struct StopOnDrop<'a>(&'a AtomicBool);
+/// Dropped at the end of a chunk, by a panic too: stops the other threads
+/// unless they are to go on.
+struct Others<'a> {
+    /// `Relaxed` is enough: the results are ordered by the joins.
+    stop: &'a AtomicBool,
+    go_on: bool,
+}
 
-impl Drop for StopOnDrop<'_> {
+impl Drop for Others<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Relaxed);
+        if !self.go_on {
+            self.stop.store(true, Relaxed);
+        }
     }
 }
 
 fn main() -> io::Result<()> {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
     use std::sync::atomic::AtomicU32;
-    use std::thread;
     use std::time::Duration;
 
     const TWO: NonZero<usize> = NonZero::new(2).unwrap();
     let numbers: Vec<u32> = (0..200).collect(); // the chunks: 0..100 and 100..200
 
-    // The first chunk would take a second.
+    // The first chunk waits until the other one is at 107, and would then take
+    // a second.
+    let at_107 = Barrier::new(2);
     let slow_checks = AtomicU32::new(0);
-    let check_slowly = || {
-        slow_checks.fetch_add(1, Relaxed); // read after the threads were joined
-        thread::sleep(Duration::from_millis(10));
+    let check = |number: u32| {
+        if number == 0 || number == 107 {
+            at_107.wait();
+        }
+        if number < 100 {
+            slow_checks.fetch_add(1, Relaxed); // read after the joins
+            thread::sleep(Duration::from_millis(10));
+        }
     };
     let found = search(&numbers, TWO, |&number| {
-        if number < 100 {
-            check_slowly();
-        }
+        check(number);
         (number == 107).then_some(number)
     })?;
     assert_eq!(found, Some(107));
@@ -88,14 +124,13 @@ fn main() -> io::Result<()> {
     // The case that goes wrong: a check panics.
     let panics = || {
         search(&numbers, TWO, |&number| -> Option<u32> {
-            if number < 100 {
-                check_slowly();
-            }
+            check(number);
             assert_ne!(number, 107, "cannot check 107");
             None
         })
     };
-    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    let payload = catch_unwind(AssertUnwindSafe(panics)).err();
+    assert!(payload.is_some_and(|payload| payload.is::<String>()));
     assert!(slow_checks.into_inner() < 100);
     println!("a panic stopped the other thread");
     Ok(())

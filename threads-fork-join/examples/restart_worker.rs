@@ -2,31 +2,31 @@
 //!
 //! Use it when a panic must not go unnoticed: a thread that panics ends alone,
 //! and only the thread that joins it gets an error.
-//! Ends: `run_with_restarts` when the work returns, when it is stopped, or with
-//! the last panic when too many came in a row. After `exit_on_panic`, any panic
-//! ends the process with exit code 101. So does `panic = "abort"` in
-//! `Cargo.toml`, with a core dump where those are enabled.
+//! Ends: `run_with_restarts` ends when the work returns, when its sender is
+//! dropped during a pause, or with the last panic after too many in a row.
+//! After `exit_on_panic`, any panic ends the process with exit code 101. The
+//! setting `panic = "abort"` of Cargo ends it with SIGABRT instead.
 //! Needs: std alone.
 //!
 //! ```text
-//! panicked, restarted: no data yet
-//! panicked, restarted: no data yet
+//! no data yet, restarts left: 2
+//! no data yet, restarts left: 1
 //! the third run succeeded
 //! gave up after 2 restarts
 //! stopped while waiting for a restart
-//! with exit_on_panic: exit code 101
+//! with exit_on_panic: exit code 101, no data
 //! ```
 
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
 /// When to restart.
 pub struct Policy {
-    /// The highest number of restarts in a row.
+    /// How often in a row.
     pub restarts: u32,
     /// The time between a panic and the restart.
     pub pause: Duration,
@@ -34,40 +34,45 @@ pub struct Policy {
     pub healthy: Duration,
 }
 
-/// Calls `work` until it returns; after a panic, reports it and calls it again.
+/// Calls `work` until it returns. After a panic, calls `report` with its
+/// message and the number of restarts that are left, and starts again.
 ///
-/// Let `work` make its own state, so that no run sees a half-changed one.
-/// Dropping the sender of `stop` ends a pause.
+/// Let `work` make its own state, so that no run sees a half-changed one. It
+/// must look for the end itself; dropping the sender of `stop` ends a pause.
 pub fn run_with_restarts(
     policy: &Policy,
     stop: &Receiver<Infallible>,
     work: impl Fn(),
-    report: impl Fn(&str),
-) -> thread::Result<()> {
+    report: impl Fn(&str, u32),
+) -> Result<(), Box<dyn Any + Send>> {
     let mut left = policy.restarts;
     loop {
         let started = Instant::now();
         let Err(payload) = catch_unwind(AssertUnwindSafe(&work)) else {
             return Ok(());
         };
-        report(message(&*payload));
         if started.elapsed() >= policy.healthy {
             left = policy.restarts;
         }
+        report(message(&payload), left);
         if left == 0 {
             return Err(payload);
         }
         left -= 1;
-        if stop.recv_timeout(policy.pause) == Err(RecvTimeoutError::Disconnected) {
-            return Ok(());
+        // `sleep` could not be interrupted.
+        match stop.recv_timeout(policy.pause) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(never) => match never {},
         }
     }
 }
 
-/// The text of a panic: a `String` if it was formatted, else a `&str`.
-pub fn message(payload: &(dyn Any + Send)) -> &str {
+/// The message of a panic, as `join` and `catch_unwind` return it.
+#[allow(clippy::borrowed_box)] // `&dyn Any` would take the box for the payload
+pub fn message(payload: &Box<dyn Any + Send>) -> &str {
     if let Some(text) = payload.downcast_ref::<String>() {
-        return text;
+        return text; // a formatted message
     }
     payload.downcast_ref().copied().unwrap_or("no message")
 }
@@ -82,59 +87,60 @@ pub fn exit_on_panic() {
 }
 
 fn main() -> std::io::Result<()> {
-    use std::env;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
     use std::sync::mpsc;
+    use std::{env, thread};
+
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let fails_twice = || assert!(RUNS.fetch_add(1, Relaxed) >= 2, "no data yet");
+    let fails_often = || assert!(RUNS.fetch_add(1, Relaxed) >= 10, "no data");
 
     if env::args().nth(1).as_deref() == Some("exit_on_panic") {
         exit_on_panic();
-        let worker = thread::spawn(|| unreachable!("nobody will join"));
-        drop(worker);
+        thread::spawn(fails_often); // not joined
         loop {
             thread::park(); // a main thread that is busy elsewhere
         }
     }
 
-    let (_running, stop) = mpsc::channel();
-    let strict = Policy {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let policy = |pause, healthy| Policy {
         restarts: 2,
-        pause: Duration::from_millis(1),
-        healthy: Duration::MAX,
+        pause,
+        healthy,
     };
-    let runs = AtomicU32::new(0);
-    let fails_twice = || assert!(runs.fetch_add(1, Relaxed) >= 2, "no data yet");
-    let report = |text: &str| println!("panicked, restarted: {text}");
-    assert!(run_with_restarts(&strict, &stop, fails_twice, report).is_ok());
-    assert_eq!(runs.load(Relaxed), 3);
+    let (_running, stop) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        let report = |text: &str, left| println!("{text}, restarts left: {left}");
+        let strict = policy(Duration::from_millis(1), HOUR);
+        run_with_restarts(&strict, &stop, fails_twice, report)
+    });
+    assert!(matches!(worker.join(), Ok(Ok(()))));
+    assert_eq!(RUNS.swap(0, Relaxed), 3);
     println!("the third run succeeded");
 
     // The case that goes wrong: it panics again and again.
-    let runs = AtomicU32::new(0);
-    let fails = || assert!(runs.fetch_add(1, Relaxed) >= 10, "no data");
-    assert!(run_with_restarts(&strict, &stop, fails, |_| ()).is_err());
-    assert_eq!(runs.load(Relaxed), 3);
+    let (running, stop) = mpsc::channel();
+    let strict = policy(Duration::ZERO, HOUR);
+    let payload = run_with_restarts(&strict, &stop, fails_often, |_, _| ()).err();
+    assert_eq!(payload.as_ref().map(message), Some("no data"));
+    assert_eq!(RUNS.swap(0, Relaxed), 3);
     println!("gave up after 2 restarts");
 
-    let lenient = Policy {
-        healthy: Duration::ZERO, // every run was healthy
-        ..strict
-    };
-    assert!(run_with_restarts(&lenient, &stop, fails, |_| ()).is_ok());
-    assert_eq!(runs.load(Relaxed), 11);
+    let every_run_is_healthy = policy(Duration::ZERO, Duration::ZERO);
+    assert!(run_with_restarts(&every_run_is_healthy, &stop, fails_often, |_, _| ()).is_ok());
+    assert_eq!(RUNS.swap(0, Relaxed), 11);
 
-    let (running, stop) = mpsc::channel();
     drop(running);
-    let patient = Policy {
-        pause: Duration::from_secs(3600),
-        ..lenient
-    };
-    assert!(run_with_restarts(&patient, &stop, || unreachable!(), |_| ()).is_ok());
+    let patient = policy(HOUR, HOUR);
+    assert!(run_with_restarts(&patient, &stop, fails_often, |_, _| ()).is_ok());
     println!("stopped while waiting for a restart");
 
     let mut child = Command::new(env::current_exe()?);
-    let status = child.arg("exit_on_panic").stderr(Stdio::null()).status()?;
-    assert_eq!(status.code(), Some(101));
-    println!("with exit_on_panic: exit code 101");
+    let output = child.arg("exit_on_panic").output()?;
+    assert_eq!(output.status.code(), Some(101));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no data"));
+    println!("with exit_on_panic: exit code 101, no data");
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! Semaphore for threads: at most n at a time.
+//! Semaphore for threads, concurrency limit: at most n at a time.
 //!
 //! Use it when threads that exist anyway share something limited. To run many
 //! small jobs on few threads, use a thread pool.
-//! Ends: `acquire` waits until another thread drops its permit. A panic drops
-//! it too.
+//! Ends: `acquire` returns when another thread drops its permit. A panic drops
+//! it too. It is not fair: the thread that drops a permit may take it again
+//! before a waiter wakes.
 //! Needs: std alone.
 //!
 //! ```text
@@ -14,19 +15,20 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Share it in a `static`, or lend it to scoped threads.
+/// Keep it in a `static`, or lend it to scoped threads. (If a spawned thread
+/// shares it by an `Arc`, it must acquire its permit itself.)
 pub struct Semaphore {
     free: Mutex<usize>,
     released: Condvar,
 }
 
-/// The right to go on; dropping it lets another thread go on.
+/// The right to go on. Dropping it releases it.
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
 }
 
 impl Semaphore {
-    /// That many permits.
+    /// A semaphore with free permits. With 0, `acquire` never returns.
     pub const fn new(permits: usize) -> Self {
         let (free, released) = (Mutex::new(permits), Condvar::new());
         Self { free, released }
@@ -48,7 +50,7 @@ impl Semaphore {
     }
 
     fn lock(&self) -> MutexGuard<'_, usize> {
-        // Nothing can panic while the lock is held.
+        // Valid after a panic, too: the number changes in one step.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,20 +62,25 @@ impl Drop for Permit<'_> {
     }
 }
 
+#[allow(clippy::panic)] // on purpose
 fn main() {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::sync::mpsc;
+    use std::sync::{Barrier, mpsc};
     use std::thread;
     use std::time::Duration;
 
     let semaphore = Semaphore::new(2);
     let (running, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let both = Barrier::new(2); // passed only if two jobs run at once
     thread::scope(|scope| {
-        for _ in 0..5 {
+        for job in 0..5 {
             let permit = semaphore.acquire();
-            scope.spawn(|| {
+            let (running, peak, both) = (&running, &peak, &both);
+            scope.spawn(move || {
                 peak.fetch_max(running.fetch_add(1, Relaxed) + 1, Relaxed);
-                thread::sleep(Duration::from_millis(5)); // some work
+                if job < 2 {
+                    both.wait();
+                }
                 running.fetch_sub(1, Relaxed);
                 drop(permit);
             });
@@ -104,7 +111,7 @@ fn main() {
         let permit = semaphore.acquire();
         let job = scope.spawn(move || {
             let _permit = permit;
-            unreachable!("the job failed");
+            panic!("the job failed");
         });
         job.join().is_err()
     });

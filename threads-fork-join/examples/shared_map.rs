@@ -6,7 +6,7 @@
 //! Needs: std alone. (Threads without a scope share an `Arc<Mutex<...>>`.)
 //!
 //! ```text
-//! 20000 items, 20000 sold to 2 buyers
+//! 50000 items, 50000 sold to 2 buyers
 //! an `if let` keeps the map locked until its end
 //! the map is still there after a panic with the lock
 //! ```
@@ -42,7 +42,7 @@ fn main() {
     use std::sync::TryLockError;
     use std::thread;
 
-    const ITEMS: u32 = 20_000;
+    const ITEMS: u32 = 50_000;
     let stock = Mutex::new(Stock::new());
     for item in 0..ITEMS {
         lock(&stock).insert(item, 1);
@@ -58,11 +58,12 @@ fn main() {
         }
         sold
     });
-    assert_eq!(sold, 20_000);
+    assert_eq!(sold, 50_000);
     println!("{ITEMS} items, {sold} sold to 2 buyers");
 
-    // The case that goes wrong: in `if let`, `while let` and `match`, a guard
-    // without a name lives to the closing brace. To lock again there deadlocks.
+    // The case that goes wrong: in `match`, `while let` and `if let`, a guard
+    // without a name lives to the end of the statement. (In edition 2024, an
+    // `if let` drops it before its `else`.) To lock again there deadlocks.
     if let Some(0) = lock(&stock).get(&7) {
         assert!(matches!(stock.try_lock(), Err(TryLockError::WouldBlock)));
         println!("an `if let` keeps the map locked until its end");
@@ -79,6 +80,6 @@ fn main() {
         careless.join().is_err() // joined here, or the scope would panic
     });
     assert!(panicked && stock.is_poisoned());
-    assert_eq!(lock(&stock).len(), 20_000);
+    assert_eq!(lock(&stock).len(), 50_000);
     println!("the map is still there after a panic with the lock");
 }

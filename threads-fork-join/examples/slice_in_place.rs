@@ -3,8 +3,8 @@
 //! Use it when the items are many and take equally long. Otherwise rayon's
 //! `par_iter_mut` is better.
 //! Ends: when all chunks are done. A panic is then re-raised, and the slice
-//! keeps what was changed. Panics if a thread cannot be spawned; the module
-//! `fork_join.rs` returns an error.
+//! keeps what was changed. Panics if spawning a thread fails; the module
+//! `fork_join.rs` returns the OS error.
 //! Needs: std alone.
 //!
 //! ```text
@@ -17,7 +17,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Changes each item, on at most `threads` threads.
+/// Changes each item, on at most `threads` threads: best one per core.
 pub fn change_all<T: Send>(
     items: &mut [T],
     threads: NonZero<usize>,

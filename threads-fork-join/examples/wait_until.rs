@@ -1,10 +1,10 @@
-//! Wait until something is ready: `Condvar`, wait/notify.
+//! Wait until something is ready: `Condvar`, wait/notify, latch, event.
 //!
-//! Use it when several threads wait for one value. To hand over a value to one
+//! Use it when several threads wait for one value. To hand a value over to one
 //! thread, use a channel. `OnceLock::wait` (Rust 1.86) is shorter, but never
 //! returns if the value is never set.
 //! Ends: with the value, or with `None` if the thread that prepares it has
-//! given up or panicked.
+//! given up or panicked. For a deadline, use `Condvar::wait_timeout_while`.
 //! Needs: std alone.
 //!
 //! ```text
@@ -12,10 +12,25 @@
 //! the preparing thread panicked: [None, None, None]
 //! ```
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A value that one thread sets and others wait for.
-pub struct Event<T> {
+/// A value that is set once. The [`Setter`] belongs to the thread that prepares
+/// it, and clones of the [`Event`] to those that wait.
+pub fn event<T>() -> (Setter<T>, Event<T>) {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::Pending),
+        changed: Condvar::new(),
+    });
+    (Setter(Arc::clone(&shared)), Event(shared))
+}
+
+/// Sets the value. Dropping it unset, as a panic does, ends the waiting too.
+pub struct Setter<T>(Arc<Shared<T>>);
+
+/// Waits for the value.
+pub struct Event<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -26,19 +41,26 @@ enum State<T> {
     GivenUp,
 }
 
-impl<T: Clone> Event<T> {
-    /// An event that has not happened yet.
-    pub fn pending() -> Self {
-        let (state, changed) = (Mutex::new(State::Pending), Condvar::new());
-        Self { state, changed }
+impl<T> Setter<T> {
+    /// Sets the value and wakes all that wait.
+    pub fn set(self, value: T) {
+        self.0.end(State::Ready(value));
     }
+}
 
+impl<T> Drop for Setter<T> {
+    fn drop(&mut self) {
+        self.0.end(State::GivenUp); // no effect if the value is set
+    }
+}
+
+impl<T: Clone> Event<T> {
     /// Blocks until the value is set. `None` if it never will be.
     pub fn wait(&self) -> Option<T> {
-        // `wait_while` checks before it sleeps, as it may be set already, and
-        // after it wakes, as a `Condvar` may wake for no reason.
         let is_pending = |state: &mut State<T>| matches!(state, State::Pending);
-        let state = self.changed.wait_while(self.lock(), is_pending);
+        // `wait_while` checks before sleeping, because the value may be set
+        // already, and after waking, because a `Condvar` wakes spuriously.
+        let state = self.0.changed.wait_while(self.0.lock(), is_pending);
         match &*state.unwrap_or_else(PoisonError::into_inner) {
             State::Ready(value) => Some(value.clone()),
             State::Pending | State::GivenUp => None,
@@ -46,38 +68,25 @@ impl<T: Clone> Event<T> {
     }
 }
 
-impl<T> Event<T> {
-    /// To be held by the thread that prepares the value.
-    pub fn preparation(&self) -> Preparation<'_, T> {
-        Preparation { event: self }
+impl<T> Clone for Event<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    fn end(&self, state: State<T>) {
+        // Under the lock, no waiter is between its check and its sleep.
+        let mut current = self.lock();
+        if matches!(*current, State::Pending) {
+            *current = state;
+            self.changed.notify_all(); // `notify_one` would wake one waiter
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // A change is one assignment, so the state is valid after a panic.
+        // Valid after a panic, too: the state changes in one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Dropping it without a value, as a panic does, ends the waiting too.
-pub struct Preparation<'a, T> {
-    event: &'a Event<T>,
-}
-
-impl<T> Preparation<'_, T> {
-    /// Sets the value and wakes all that wait.
-    pub fn ready(self, value: T) {
-        *self.event.lock() = State::Ready(value);
-    } // the drop notifies
-}
-
-impl<T> Drop for Preparation<'_, T> {
-    fn drop(&mut self) {
-        // Under the lock: no waiter can be between its check and its sleep.
-        let mut state = self.event.lock();
-        if matches!(*state, State::Pending) {
-            *state = State::GivenUp;
-        }
-        self.event.changed.notify_all(); // `notify_one` would wake one waiter
     }
 }
 
@@ -88,19 +97,16 @@ fn main() {
         ("before and after the event", false),
         ("the preparing thread panicked", true), // the case that goes wrong
     ] {
-        let event = Event::pending();
-        let values = thread::scope(|scope| {
-            // Made before the threads, so that none of them can wait in vain.
-            let preparation = event.preparation();
-            let early = [0, 1].map(|_| scope.spawn(|| event.wait()));
-            let preparing = scope.spawn(move || {
-                assert!(!fails, "cannot prepare");
-                preparation.ready(42);
-            });
-            assert_eq!(preparing.join().is_err(), fails);
-            let [first, second] = early.map(|waiter| waiter.join().ok().flatten());
-            [first, second, event.wait()]
+        let (setter, event) = event();
+        let early = [event.clone(), event.clone()];
+        let early = early.map(|event| thread::spawn(move || event.wait()));
+        let preparing = thread::spawn(move || {
+            assert!(!fails, "cannot prepare");
+            setter.set(42);
         });
+        assert_eq!(preparing.join().is_err(), fails);
+        let [first, second] = early.map(|waiter| waiter.join().ok().flatten());
+        let values = [first, second, event.wait()];
         assert_eq!(values, [(!fails).then_some(42); 3]);
         println!("{case}: {values:?}");
     }

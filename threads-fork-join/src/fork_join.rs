@@ -17,7 +17,7 @@
 //!
 //! # When to use it
 //!
-//! For a few large chunks of work, from about a millisecond in all: starting and joining a thread
+//! For a few large chunks that take at least a millisecond in total: starting and joining a thread
 //! costs some 50 µs. The chunks may borrow, may be written to, and may block.
 //!
 //! # When not to use it
@@ -73,7 +73,7 @@ use std::{io, thread};
 ///
 /// # Errors
 ///
-/// Returns the OS error if a thread cannot be spawned. Later chunks do not start; started ones
+/// Returns the OS error if spawning a thread fails. Later chunks do not start; started ones
 /// finish, and their results are dropped. Side effects remain: do not blindly retry in-place work.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 //! of its own. Starting and joining one costs some 50 µs.
 //!
 //! [`fork_join`] is a module: copy the file. All others below are recipes: copy what stands above
-//! `fn main`, the rest demonstrates it. The search finds each by the words for what you want.
+//! `fn main`, the rest demonstrates it. Search for what you want to do: each is found by many words.
 //!
 //! The other mechanisms are in the crates `channels_pipeline`, `futures_async`, `atomics_counter`
 //! and `rayon_sum`.

@@ -72,7 +72,6 @@ recipe!(
         "interval",
         "every second",
         "scheduler",
-        "cron",
         "interrupt sleep",
         "recv_timeout",
         "stop a timer",
@@ -94,7 +93,7 @@ recipe!(
 );
 recipe!(
     child_process,
-    "Run a child process: read stdout and stderr, give up after a while.",
+    "Run a child process (subprocess) with a timeout: read stdout and stderr.",
     "../examples/child_process.rs",
     [
         "Command",
@@ -110,7 +109,7 @@ recipe!(
 );
 recipe!(
     wait_until,
-    "Wait until something is ready: `Condvar`, wait/notify.",
+    "Wait until something is ready: `Condvar`, wait/notify, latch, event.",
     "../examples/wait_until.rs",
     [
         "Condvar",
@@ -126,7 +125,7 @@ recipe!(
 );
 recipe!(
     semaphore,
-    "Semaphore for threads: at most n at a time.",
+    "Semaphore for threads, concurrency limit: at most n at a time.",
     "../examples/semaphore.rs",
     [
         "permit",
@@ -158,7 +157,7 @@ recipe!(
 );
 recipe!(
     once_per_key,
-    "Compute once per key: cache, single flight, no stampede.",
+    "Compute once per key: cache, memoize, single flight, no stampede.",
     "../examples/once_per_key.rs",
     [
         "cache",

@@ -81,8 +81,8 @@ const STEP: usize = 224;
 /// Counts the line ends, and the words that begin, among at most `STEP` bytes; `before` holds the
 /// byte in front of each.
 ///
-/// No branch and no type wider than a byte, so the compiler makes it work on whole vectors. The
-/// sums cannot wrap; `wrapping_add` keeps the check for that, a branch, out of development builds.
+/// Without a branch and without a type wider than a byte, so that the compiler vectorises it. The
+/// sums cannot overflow; `wrapping_add` avoids the check, a branch, in debug builds.
 fn lines_and_words(before: &[u8], bytes: &[u8]) -> (u8, u8) {
     let (mut lines, mut words) = (0_u8, 0_u8);
     for (&before, &byte) in before.iter().zip(bytes) {

@@ -13,8 +13,8 @@ use threads_fork_join::fork_join::fork_join;
 /// in a core's own cache until they are counted.
 pub const BUFFER: usize = 128 * 1024;
 
-/// The smallest range that is given to a thread, in bytes. Measured: a file twice as large takes
-/// two threads as long as one.
+/// The smallest range that is given to a thread, in bytes. Measured: on a file of twice this size,
+/// two threads take as long as one.
 const MIN_RANGE: u64 = 2 * 1024 * 1024;
 
 /// Counts a file on up to `threads` threads, or standard input if it is named `-`.
