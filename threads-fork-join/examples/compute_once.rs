@@ -104,12 +104,14 @@ fn main() {
             let _ = begun.recv();
             cell.get_or_try_init(|| {
                 let _ = second_computes.send(());
+                COMPUTED.fetch_add(1, Relaxed);
                 Ok(8)
             })
         });
         [first.join().ok(), second.join().ok()]
     });
     assert_eq!(values, [Some(Ok(&7)), Some(Ok(&7))]);
+    assert_eq!(COMPUTED.load(Relaxed), 1); // by `SUM`, not by the second thread
     println!("an error is not kept, then 2 threads, 1 computation");
 
     // The case that goes wrong: it panics, or needs itself.

@@ -94,7 +94,10 @@ fn main() -> std::io::Result<()> {
 
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let fails_twice = || assert!(RUNS.fetch_add(1, Relaxed) >= 2, "no data yet");
-    let fails_often = || assert!(RUNS.fetch_add(1, Relaxed) >= 10, "no data");
+    let fails_often = || {
+        let run = RUNS.fetch_add(1, Relaxed);
+        assert!(run >= 10, "no data in run {run}");
+    };
 
     if env::args().nth(1).as_deref() == Some("exit_on_panic") {
         exit_on_panic();
@@ -124,7 +127,7 @@ fn main() -> std::io::Result<()> {
     let (running, stop) = mpsc::channel();
     let strict = policy(Duration::ZERO, HOUR);
     let payload = run_with_restarts(&strict, &stop, fails_often, |_, _| ()).err();
-    assert_eq!(payload.as_ref().map(message), Some("no data"));
+    assert_eq!(payload.as_ref().map(message), Some("no data in run 2"));
     assert_eq!(RUNS.swap(0, Relaxed), 3);
     println!("gave up after 2 restarts");
 
@@ -140,7 +143,7 @@ fn main() -> std::io::Result<()> {
     let mut child = Command::new(env::current_exe()?);
     let output = child.arg("exit_on_panic").output()?;
     assert_eq!(output.status.code(), Some(101));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no data"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no data in run 0"));
     println!("with exit_on_panic: exit code 101, no data");
     Ok(())
 }
