@@ -71,9 +71,8 @@ impl Job {
             look_ups: Arc::new(Semaphore::new(look_ups)),
         });
 
-        let list_is_late = Box::pin(sleep_until(deadline + GRACE));
-        let stop = select(signal.clone(), list_is_late);
-        let work = self.work(Arc::clone(&prober), stop);
+        // At a signal, or if the list is late.
+        let stop = select(signal.clone(), Box::pin(sleep_until(deadline + GRACE)));
         let at_signal = async {
             let code = signal.clone().await;
             prober.sockets.close();
@@ -84,7 +83,7 @@ impl Job {
                 Either::Right(_) => code,
             }
         };
-        match select(pin!(work), pin!(at_signal)).await {
+        match select(pin!(self.work(prober.clone(), stop)), pin!(at_signal)).await {
             Either::Left((code, _)) => Ok(signal.peek().copied().unwrap_or(code?)),
             // A reader that takes nothing, or a second signal.
             Either::Right((code, _)) => Ok(code),
@@ -151,8 +150,7 @@ impl Job {
             messages.report(error).await;
         }
         if !(is_open && self.quiet) {
-            let endpoints = counts.started - malformed;
-            let mut summary = format!("{} of {endpoints} open", counts.done);
+            let mut summary = format!("{} of {} open", counts.done, counts.started - malformed);
             if malformed > 0 {
                 summary += &format!(", {malformed} malformed");
             }

@@ -136,16 +136,7 @@ impl Prober {
         let start = Instant::now();
         let stream = self.bounded(TcpStream::connect(address)).await??;
         let latency = start.elapsed();
-        // Close with a reset: there is nothing to deliver, and a normal close keeps the local port
-        // busy for a minute, which some 28,000 probes of one address would use up; after a
-        // connection to itself, also the port that is waited for. If it fails, no harm is done.
-        let _ = stream.set_zero_linger();
-        // The system may pick the very port that we try as our own, and connect us to ourselves.
-        // Not `== address`: that may be 0.0.0.0.
-        match (stream.local_addr(), stream.peer_addr()) {
-            (Ok(local), Ok(peer)) if local == peer => Err(ErrorKind::ConnectionRefused.into()),
-            _ => Ok(latency),
-        }
+        close(stream).map(|()| latency)
     }
 
     /// Waits for a permit; none is given once the time is over.
@@ -167,11 +158,27 @@ impl Prober {
     }
 }
 
+/// Closes with a reset. An error if it is connected to itself, as the system may pick the very port
+/// that we try as our own.
+fn close(stream: TcpStream) -> io::Result<()> {
+    // There is nothing to deliver, and a normal close keeps the local port busy for a minute: some
+    // 28,000 probes of one address would use up all; and nobody could listen on our own one. If it
+    // fails, that is all.
+    let _ = stream.set_zero_linger();
+    match (stream.local_addr(), stream.peer_addr()) {
+        // Not the address that was tried: that may be 0.0.0.0.
+        (Ok(local), Ok(peer)) if local == peer => Err(ErrorKind::ConnectionRefused.into()),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use futures::future::FutureExt;
+    use std::future::pending;
     use tokio::net::TcpSocket;
     use tokio::runtime::Builder;
 
@@ -182,84 +189,151 @@ mod tests {
         runtime.unwrap().block_on(test());
     }
 
-    fn prober(timeout: u64, wait: Option<u64>) -> Prober {
-        let deadline = wait.map(|wait| Instant::now() + Duration::from_secs(wait));
-        Prober::new(
-            NonZero::<usize>::MIN,
-            Duration::from_secs(timeout),
-            deadline,
-        )
+    fn prober(timeout: u64, wait: Option<u64>, over: BoxFuture<'static, ()>) -> Prober {
+        Prober {
+            timeout: Duration::from_secs(timeout),
+            waits: wait.is_some(),
+            deadline: Instant::now() + Duration::from_secs(wait.unwrap_or(1_000_000)),
+            over: over.shared(),
+            sockets: Arc::new(Semaphore::new(1)),
+            look_ups: Arc::new(Semaphore::new(1)),
+        }
     }
 
-    async fn reason(prober: &Prober, endpoint: &str) -> String {
-        let endpoint = Endpoint::parse(endpoint.as_bytes()).unwrap();
-        prober.probe(&endpoint).await.unwrap_err().to_string()
+    async fn error(prober: &Prober, endpoint: &str) -> io::Error {
+        let endpoint = Endpoint::parse(endpoint).unwrap();
+        prober.probe(&endpoint).await.unwrap_err()
     }
 
     /// A full queue of connections, which nobody accepts, makes Linux drop further ones.
+    fn full_queue() -> (String, impl Sized) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        // Twice, because a busy machine may take as long for a connection.
+        let connect = || connect().or_else(|_| connect()).ok();
+        let queue: Vec<_> = (0..20).map_while(|_| connect()).collect();
+        assert!(queue.len() < 20);
+        (address.to_string(), (listener, queue))
+    }
+
     #[test]
     fn an_endpoint_that_does_not_answer_times_out() {
         in_paused_time(|| async {
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-            let listener = socket.listen(1).unwrap();
-            let address = listener.local_addr().unwrap();
-            let connect =
-                || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
-            // Twice, because a busy machine may take as long for a connection.
-            let connect = || connect().or_else(|_| connect()).ok();
-            let queue: Vec<_> = (0..20).map_while(|_| connect()).collect();
-            assert!(queue.len() < 20);
+            let (endpoint, _queue) = full_queue();
+            for (timeout, wait, ends) in [(7, None, 7), (7, Some(5), 5), (3, Some(5), 5)] {
+                let start = Instant::now();
+                let prober = prober(timeout, wait, pending().boxed());
+                let kind = error(&prober, &endpoint).await.kind();
+                assert_eq!(kind, ErrorKind::TimedOut);
+                assert_eq!(start.elapsed().as_secs(), ends, "{timeout} {wait:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn after_the_grace_period_an_attempt_is_cancelled() {
+        in_paused_time(|| async {
+            let (endpoint, _queue) = full_queue();
+            let over = sleep(Duration::from_secs(2)).boxed();
             let start = Instant::now();
+            let error = error(&prober(7, None, over), &endpoint).await;
             assert_eq!(
-                reason(&prober(7, None), &address.to_string()).await,
-                "timed out"
+                (error.to_string().as_str(), start.elapsed().as_secs()),
+                ("cancelled", 2)
             );
-            assert_eq!(start.elapsed(), Duration::from_secs(7));
         });
     }
 
     #[test]
     fn an_endpoint_whose_turn_does_not_come_is_not_tried() {
         in_paused_time(|| async {
-            let prober = prober(0, Some(1));
+            let prober = prober(9, Some(1), pending().boxed());
             let permits = [&prober.sockets, &prober.look_ups].map(|all| all.try_acquire().unwrap());
-            assert_eq!(reason(&prober, "127.0.0.1:1").await, "not tried");
-            assert_eq!(Some(Instant::now()), prober.deadline);
-            assert_eq!(reason(&prober, "localhost:1").await, "not tried");
+            for endpoint in ["127.0.0.1:1", "localhost:1"] {
+                assert_eq!(error(&prober, endpoint).await.to_string(), "not tried");
+                assert_eq!(Instant::now(), prober.deadline);
+            }
             drop(permits);
+            // A turn that comes with the deadline is none.
+            assert!(prober.turn(&prober.sockets).await.is_err());
+            assert_eq!(prober.sockets.available_permits(), 1);
         });
     }
 
     #[test]
-    fn a_turn_that_comes_with_the_deadline_is_none() {
+    fn once_it_is_stopped_nothing_is_begun_and_the_last_reason_is_kept() {
         in_paused_time(|| async {
-            let prober = prober(1, Some(0));
-            let is_tried = AtomicBool::new(false);
-            let turn = prober.turn(&prober.sockets, &is_tried);
-            assert!(timeout(Duration::from_secs(1), turn).await.is_err());
-            assert!(!is_tried.into_inner());
-            assert_eq!(prober.sockets.available_permits(), 1);
+            let prober = prober(9, Some(60), pending().boxed());
+            let stop = async {
+                sleep(Duration::from_secs(1)).await;
+                prober.sockets.close();
+            };
+            let (error, ()) = futures::future::join(error(&prober, "127.0.0.1:1"), stop).await;
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            let waited = Instant::now() + Duration::from_secs(60) - prober.deadline;
+            assert!(
+                waited <= Duration::from_secs(1) + LONGEST_DELAY,
+                "{waited:?}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_look_up_that_has_timed_out_goes_on_and_keeps_its_permit() {
+        in_paused_time(|| async {
+            let prober = prober(1, None, pending().boxed());
+            // As if the resolver took 4.5 s.
+            let permit = prober.turn(&prober.look_ups).await.unwrap();
+            let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
+            let look_up = Mutex::new(Some(tokio::spawn(async move {
+                sleep(Duration::from_millis(4500)).await;
+                drop(permit);
+                Ok(vec![address])
+            })));
+            let endpoint = Endpoint::parse("hung:1").unwrap();
+            for _ in 0..4 {
+                let found = prober.look_up(&endpoint, &look_up).await;
+                assert_eq!(found.unwrap_err().kind(), ErrorKind::TimedOut);
+                assert_eq!(prober.look_ups.available_permits(), 0);
+            }
+            let found = prober.look_up(&endpoint, &look_up).await;
+            assert_eq!(found.unwrap(), [address]);
+            assert_eq!(prober.look_ups.available_permits(), 1);
+            assert!(look_up.into_inner().is_none());
         });
     }
 
     #[test]
     fn a_look_up_gives_its_permit_back_even_if_nobody_waits_for_it() {
         in_paused_time(|| async {
-            let prober = prober(0, None);
+            let prober = prober(0, None, pending().boxed());
             // Too long for a label, so that no resolver asks the network.
             let endpoint = format!("{}.invalid:80", "x".repeat(64));
-            let reason = reason(&prober, &endpoint).await;
-            assert!(
-                ["timed out", "unresolved name"].contains(&&*reason),
-                "{reason}"
-            );
-            // Comes back all the same, in the time of the thread, which cannot be paused.
+            error(&prober, &endpoint).await;
+            // In the time of the thread, which cannot be paused.
             let is_back = |_| {
                 std::thread::sleep(Duration::from_millis(10));
                 prober.look_ups.available_permits() == 1
             };
             assert!((0..2000).any(is_back));
+        });
+    }
+
+    #[test]
+    fn a_connection_to_itself_is_refused_and_leaves_the_port_free() {
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            // Bound and connected to one and the same port.
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let address = socket.local_addr().unwrap();
+            let stream = socket.connect(address).await.unwrap();
+            let kind = close(stream).unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::ConnectionRefused);
+            std::net::TcpListener::bind(address).unwrap();
         });
     }
 }
