@@ -86,7 +86,7 @@ async fn main() -> Result<(), Gone> {
 
     // The case that goes wrong: the actor panics, or never ends.
     std::panic::set_hook(Box::new(|_| ())); // it panics often below
-    for round in 0..100 {
+    for round in 0..1000 {
         let (account, _) = Account::open();
         let [before, with] = [account.deposit(10), account.deposit(1001)];
         let (before, with) = tokio::join!(biased; before, with);

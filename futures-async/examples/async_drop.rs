@@ -43,7 +43,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Session<W> {
     /// One of the things that it does while it is open.
     pub async fn send(&mut self, text: &str) -> io::Result<()> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        stream.write_all(text.as_bytes()).await
+        stream.write_all(text.as_bytes()).await?;
+        stream.flush().await
     }
 
     /// For the normal case: it returns the error.
@@ -68,12 +69,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Session<W> {
 
 async fn say_goodbye(mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
     stream.write_all(b", goodbye").await?;
-    stream.shutdown().await
+    stream.shutdown().await // flushes first
 }
 
 fn main() -> io::Result<()> {
     use std::future::pending;
-    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, BufWriter, DuplexStream, duplex};
     use tokio::runtime::Builder;
     use tokio::time::Instant;
 
@@ -87,7 +88,7 @@ fn main() -> io::Result<()> {
     let cleanup = TaskTracker::new();
     runtime.block_on(async {
         let (stream, peer) = duplex(100);
-        let mut session = Session::new(stream, &cleanup);
+        let mut session = Session::new(BufWriter::new(stream), &cleanup);
         session.send("hello").await?;
         session.close().await?;
         assert!(cleanup.is_empty());
@@ -95,7 +96,7 @@ fn main() -> io::Result<()> {
 
         // The case that goes wrong: it is dropped.
         let (stream, peer) = duplex(100);
-        let mut session = Session::new(stream, &cleanup);
+        let mut session = Session::new(BufWriter::new(stream), &cleanup);
         let fails = async move {
             session.send("hello").await?;
             Err::<(), _>(io::Error::other("no such user"))
@@ -104,7 +105,7 @@ fn main() -> io::Result<()> {
         println!("dropped by `?`: {:?}", received(peer).await?);
 
         let (stream, peer) = duplex(100);
-        let mut session = Session::new(stream, &cleanup);
+        let mut session = Session::new(BufWriter::new(stream), &cleanup);
         let hangs = async move {
             session.send("hello").await?;
             pending::<io::Result<()>>().await
@@ -113,7 +114,7 @@ fn main() -> io::Result<()> {
         println!("dropped by a timeout: {:?}", received(peer).await?);
 
         let (stream, _peer) = duplex(1);
-        drop(Session::new(stream, &cleanup));
+        drop(Session::new(BufWriter::new(stream), &cleanup));
         let start = Instant::now();
         cleanup.close();
         cleanup.wait().await;
@@ -124,7 +125,7 @@ fn main() -> io::Result<()> {
 
     let (stream, peer) = duplex(100);
     runtime.block_on(async {
-        let mut session = Session::new(stream, &cleanup);
+        let mut session = Session::new(BufWriter::new(stream), &cleanup);
         session.send("hello").await
     })?;
     drop(runtime); // and nothing awaits `cleanup`

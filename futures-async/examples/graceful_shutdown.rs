@@ -11,8 +11,8 @@
 //! ```text
 //! SIGTERM
 //! an idle client: let go; a busy one: answered
-//! a stuck one: given up after the grace period
 //! new clients: refused
+//! a stuck one: given up after the grace period
 //! a stop beside 10 waiting clients: none of them is accepted
 //! ```
 
@@ -128,8 +128,10 @@ async fn main() -> io::Result<()> {
         let stop = async {
             tokio::select! { _ = ctrl_c_or_sigterm() => {}, () = fallback.cancelled() => {} }
         };
-        let connection = move |stream, stopping| answer(stream, stopping, Arc::clone(&count));
-        serve(listener, stop, GRACE, connection).await
+        let connection = |stream, stopping| answer(stream, stopping, Arc::clone(&count));
+        let given_up = serve(listener, stop, GRACE, connection).await;
+        assert_eq!(Arc::strong_count(&count), 2); // all connections are gone
+        given_up
     });
     let mut idle = TcpStream::connect(address).await?;
     let mut busy = TcpStream::connect(address).await?;
@@ -152,13 +154,13 @@ async fn main() -> io::Result<()> {
     assert!(idle.read_u8().await.is_err());
     assert_eq!(busy.read_u8().await?, b'b');
     println!("an idle client: let go; a busy one: answered");
+    assert!(TcpStream::connect(address).await.is_err());
+    println!("new clients: refused");
     // The case that goes wrong: one is stuck, or many come at the last moment.
     assert_eq!(server.await?, 1);
     assert!(stopped.elapsed() >= GRACE);
     assert!(stuck.read_u8().await.is_err());
     println!("a stuck one: given up after the grace period");
-    assert!(TcpStream::connect(address).await.is_err());
-    println!("new clients: refused");
 
     // Ten clients are waiting when the first connection stops it.
     for _ in 0..20 {

@@ -56,7 +56,7 @@ async fn main() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::time::Duration;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::{Instant, sleep, timeout};
 
     const TWO: NonZero<usize> = NonZero::new(2).unwrap();
     const THREE: NonZero<usize> = NonZero::new(3).unwrap();
@@ -97,7 +97,12 @@ async fn main() {
     assert_eq!((running.load(Relaxed), peak.load(Relaxed)), (0, 2));
 
     let mut results = limited(TWO, (0..4).map(request));
-    assert!(results.next().await.is_some());
+    assert!(
+        timeout(Duration::from_millis(5), results.next())
+            .await
+            .is_err()
+    );
+    assert_eq!(running.load(Relaxed), 2);
     drop(results);
     sleep(Duration::from_millis(1)).await; // the scheduler drops aborted tasks
     assert_eq!(running.load(Relaxed), 0);

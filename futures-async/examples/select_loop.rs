@@ -9,7 +9,7 @@
 //! `test-util` goes with `start_paused`.
 //!
 //! ```text
-//! 5 messages, none lost, at 4 ticks
+//! 5 messages, none lost; ticks at [0, 100, 200, 300] ms
 //! half a message: unexpected end of file
 //! a read that is dropped loses what it has read: "lowor"
 //! a send that is dropped loses its message
@@ -75,7 +75,7 @@ async fn read_message<R: AsyncRead + Unpin>(mut reader: R) -> io::Result<Option<
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> io::Result<()> {
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::{sleep, timeout};
+    use tokio::time::{Instant, sleep, timeout};
 
     const TICK: Duration = Duration::from_millis(100);
     const PARTS: [&[u8]; 4] = [b"hel", b"lowor", b"ld", b"threefour!fives"];
@@ -101,11 +101,16 @@ async fn main() -> io::Result<()> {
         }
         text
     });
-    let mut ticks = 0;
-    forward(peer(), sender, TICK, || ticks += 1).await?;
+    let (start, mut ticks) = (Instant::now(), Vec::new());
+    let on_tick = || ticks.push(start.elapsed().as_millis());
+    forward(peer(), sender, TICK, on_tick).await?;
     let text = slow.await?;
     assert_eq!(text, PARTS.concat());
-    println!("{} messages, none lost, at {ticks} ticks", text.len() / 5);
+    println!(
+        "{} messages, none lost; ticks at {ticks:?} ms",
+        text.len() / 5
+    );
+    assert_eq!(ticks, [0, 100, 200, 300]);
 
     // The case that goes wrong: half a message, or a future that is dropped.
     let (sender, _receiver) = mpsc::channel(1);

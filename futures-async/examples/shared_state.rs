@@ -4,7 +4,7 @@
 //! await, such as a connection: `Connection`. If its users queue up, give it a
 //! task of its own: see `actor.rs`.
 //! Ends: a panic poisons std's lock; `Counts` goes on with the other entries.
-//! Needs: `cargo add tokio --features io-util,macros,rt,rt-multi-thread,sync,time`.
+//! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`.
 //!
 //! ```text
 //! 100 tasks: {"a": 50, "b": 50}
@@ -44,15 +44,16 @@ impl Counts {
 pub struct Connection(tokio::sync::Mutex<DuplexStream>); // a `TcpStream` in reality
 
 impl Connection {
-    /// Sends a number, and reads the answer to it.
-    pub async fn request(&self, number: u32) -> io::Result<u32> {
+    /// Sends two numbers, and reads the answer.
+    pub async fn request(&self, a: u32, b: u32) -> io::Result<u32> {
         let mut stream = self.0.lock().await;
-        stream.write_u32(number).await?;
+        stream.write_u32(a).await?;
+        stream.write_u32(b).await?;
         stream.read_u32().await
     }
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     use std::time::Duration;
     use tokio::io::duplex;
@@ -82,14 +83,11 @@ async fn main() -> io::Result<()> {
     assert_eq!(counts.remove("c"), Some(0));
     println!("after a panic with the lock held: {counts:?}");
 
-    let (here, mut peer) = duplex(100);
+    let (here, mut peer) = duplex(1);
     tokio::spawn(async move {
         loop {
-            let number = peer.read_u32().await?;
-            for _ in 0..10 {
-                yield_now().await; // time for another request
-            }
-            peer.write_u32(number * 10).await?;
+            let (a, b) = (peer.read_u32().await?, peer.read_u32().await?);
+            peer.write_u32(a * b).await?;
         }
         #[allow(unreachable_code)]
         io::Result::Ok(())
@@ -98,7 +96,7 @@ async fn main() -> io::Result<()> {
     let mut tasks = JoinSet::new();
     for n in 1..=3 {
         let connection = Arc::clone(&connection);
-        tasks.spawn(async move { (n, connection.request(n).await) });
+        tasks.spawn(async move { (n, connection.request(n, 10).await) });
     }
     for (n, answer) in tasks.join_all().await {
         assert_eq!(answer?, n * 10);

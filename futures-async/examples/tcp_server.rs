@@ -182,6 +182,8 @@ async fn main() -> io::Result<()> {
     });
     assert_eq!(answered.0?, "UNTIL THE STOP");
     assert_eq!(silent.read(&mut [0]).await?, 0);
+    assert!(TcpStream::connect(address).await.is_err());
+    assert!(!server.is_finished()); // one is stuck
     println!("a stop: idle clients are let go, the request under way is answered");
     server.await?;
     assert!(answered.1.elapsed() >= GRACE);

@@ -53,12 +53,15 @@ use std::pin::pin;
 /// use first_ok::first_ok;
 /// use std::future::ready;
 ///
-/// assert_eq!(first_ok([ready(Err("no")), ready(Ok(2))]).await, Ok(2));
+/// #[tokio::main]
+/// async fn main() {
+///     assert_eq!(first_ok([ready(Err("no")), ready(Ok(2))]).await, Ok(2));
 ///
-/// // An error that says which one failed.
-/// let fetches = ["db1", "db2"].map(async |replica| Err::<(), _>((replica, "no")));
-/// let errors = first_ok(fetches).await.unwrap_err().errors;
-/// assert_eq!(errors, [("db1", "no"), ("db2", "no")]);
+///     // An error that says which one failed.
+///     let fetches = ["db1", "db2"].map(async |replica| Err::<(), _>((replica, "no")));
+///     let errors = first_ok(fetches).await.unwrap_err().errors;
+///     assert_eq!(errors, [("db1", "no"), ("db2", "no")]);
+/// }
 /// ```
 ///
 /// Different futures become one type by `.boxed()` of `futures::FutureExt`.

@@ -120,24 +120,27 @@ impl Retry {
     ///
     /// const RETRY: Retry = Retry::times(2);
     ///
-    /// // Every error is retried; the last one is returned.
-    /// let busy = || ready(Err::<(), _>("busy"));
-    /// assert_eq!(RETRY.run(busy, |_| Ok(())).await, Err("busy"));
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     // Every error is retried; the last one is returned.
+    ///     let busy = || ready(Err::<(), _>("busy"));
+    ///     assert_eq!(RETRY.run(busy, |_| Ok(())).await, Err("busy"));
     ///
-    /// // Every error is logged, the last one too.
-    /// let mut log = Vec::new();
-    /// let on_error = |error| {
-    ///     log.push(error);
-    ///     Ok(())
-    /// };
-    /// let result = RETRY.run(busy, on_error).await;
-    /// log.extend(result.err());
-    /// assert_eq!(log, ["busy", "busy", "busy"]);
+    ///     // Every error is logged, the last one too.
+    ///     let mut log = Vec::new();
+    ///     let on_error = |error| {
+    ///         log.push(error);
+    ///         Ok(())
+    ///     };
+    ///     let result = RETRY.run(busy, on_error).await;
+    ///     log.extend(result.err());
+    ///     assert_eq!(log, ["busy", "busy", "busy"]);
     ///
-    /// // A permanent error ends it.
-    /// let on_error = |error| if error == "busy" { Ok(()) } else { Err(error) };
-    /// let missing = || ready(Err::<(), _>("no such table"));
-    /// assert_eq!(RETRY.run(missing, on_error).await, Err("no such table"));
+    ///     // A permanent error ends it.
+    ///     let on_error = |error| if error == "busy" { Ok(()) } else { Err(error) };
+    ///     let missing = || ready(Err::<(), _>("no such table"));
+    ///     assert_eq!(RETRY.run(missing, on_error).await, Err("no such table"));
+    /// }
     /// ```
     ///
     /// # Errors

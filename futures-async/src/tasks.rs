@@ -7,16 +7,19 @@
 //!
 //! const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
 //!
-//! let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
-//! let mut tasks = Tasks::new(LIMIT, futures);
-//! let (mut sum, mut errors) = (0, 0);
-//! while let Some(result) = tasks.next().await {
-//!     match result {
-//!         Ok(number) => sum += number,
-//!         Err(_) => errors += 1,
+//! #[tokio::main]
+//! async fn main() {
+//!     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+//!     let mut tasks = Tasks::new(LIMIT, futures);
+//!     let (mut sum, mut errors) = (0, 0);
+//!     while let Some(result) = tasks.next().await {
+//!         match result {
+//!             Ok(number) => sum += number,
+//!             Err(_) => errors += 1,
+//!         }
 //!     }
+//!     assert_eq!((sum, errors), (4, 1));
 //! }
-//! assert_eq!((sum, errors), (4, 1));
 //! ```
 //!
 //! # When to use it
@@ -50,7 +53,7 @@
 //! `#[cfg(test)]`; cut them off if you do not want them.
 //!
 //! Needs: `cargo add futures --no-default-features --features std`,
-//! `cargo add tokio --features rt,time`.
+//! `cargo add tokio --features rt,time`. The example needs `--features macros,rt-multi-thread` too.
 //!
 //! Its tests: `cargo add --dev futures --no-default-features --features executor`,
 //! `cargo add --dev tokio --features rt-multi-thread,test-util`.
@@ -88,27 +91,33 @@ use tokio::time::sleep;
 /// ```ignore
 /// use futures::stream::{self, StreamExt};
 /// use std::collections::BTreeMap;
-/// use std::num::NonZero;
-/// use tasks::{TaskError, Tasks};
+/// use std::num::{NonZero, ParseIntError};
+/// use tasks::Tasks;
 ///
-/// const LIMIT: NonZero<usize> = NonZero::new(2).unwrap();
+/// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
 ///
-/// let futures = stream::iter(["1", "x", "3"]).enumerate();
-/// let futures = futures.map(|(index, text)| async move { Ok((index, text.parse::<u64>()?)) });
-/// let mut tasks = Tasks::new(LIMIT, futures);
-/// let (mut early, mut next, mut output) = (BTreeMap::new(), 0, Vec::new());
-/// while let Some(result) = tasks.next().await {
-///     let (index, line) = match result {
-///         Ok((index, number)) => (index, number.to_string()),
-///         Err(error) => (error.index, error.to_string()),
-///     };
-///     early.insert(index, line);
-///     while let Some(line) = early.remove(&next) {
-///         output.push(line);
-///         next += 1;
+/// #[tokio::main]
+/// async fn main() {
+///     let futures = stream::iter(["1", "x", "3"]).enumerate();
+///     let futures = futures.map(|(index, text)| async move {
+///         let number: u64 = text.parse()?;
+///         Ok::<_, ParseIntError>((index, number))
+///     });
+///     let mut tasks = Tasks::new(LIMIT, futures);
+///     let (mut early, mut next, mut output) = (BTreeMap::new(), 0, Vec::new());
+///     while let Some(result) = tasks.next().await {
+///         let (index, line) = match result {
+///             Ok((index, number)) => (index, number.to_string()),
+///             Err(error) => (error.index, error.to_string()),
+///         };
+///         early.insert(index, line);
+///         while let Some(line) = early.remove(&next) {
+///             output.push(line);
+///             next += 1;
+///         }
 ///     }
+///     assert_eq!(output, ["1", "task 1 failed", "3"]);
 /// }
-/// assert_eq!(output, ["1", "task 1 failed", "3"]);
 /// ```
 ///
 /// # When it does not compile
@@ -234,10 +243,13 @@ where
     /// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
     /// const GRACE: Duration = Duration::from_secs(10);
     ///
-    /// let futures = stream::iter(0..9).map(|n| async move { Ok::<_, Infallible>(n) });
-    /// let mut tasks = Tasks::new(LIMIT, futures).stop_on(tokio::signal::ctrl_c(), GRACE);
-    /// while let Some(_result) = tasks.next().await {}
-    /// assert_eq!(tasks.counts().done, 9);
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let futures = stream::iter(0..9).map(|n| async move { Ok::<_, Infallible>(n) });
+    ///     let mut tasks = Tasks::new(LIMIT, futures).stop_on(tokio::signal::ctrl_c(), GRACE);
+    ///     while let Some(_result) = tasks.next().await {}
+    ///     assert_eq!(tasks.counts().done, 9);
+    /// }
     /// ```
     ///
     /// The running futures do not notice the stop. To let them end early, give them a
@@ -265,9 +277,12 @@ where
     ///
     /// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
     ///
-    /// let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
-    /// let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
-    /// assert_eq!(error.to_string(), "task 1 failed");
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+    ///     let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
+    ///     assert_eq!(error.to_string(), "task 1 failed");
+    /// }
     /// ```
     ///
     /// # Errors
