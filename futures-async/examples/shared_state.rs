@@ -1,8 +1,8 @@
 //! tokio `Mutex` or std `Mutex`? Guard across await, "future is not `Send`".
 //!
-//! Use std's for a value: `Counts`. Use tokio's for what is used across an
-//! await, such as a connection: `Connection`. If its users queue up, give it a
-//! task of its own: see `actor.rs`.
+//! Use it when tasks share a value (`Counts`, with std's), or something that is
+//! used across an await, such as a connection (`Connection`, with tokio's). If
+//! its users queue up, give it a task of its own: see `actor.rs`.
 //! Ends: a panic poisons std's lock; `Counts` goes on with the other entries.
 //! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`.
 //!

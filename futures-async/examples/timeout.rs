@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! in time: 42
-//! too late: deadline has elapsed, dropped with all that it owned
+//! too late: timed out, dropped with all that it owned
 //! a task with `in_task`: aborted
 //! a plain task: still runs
 //! three steps of 2 s within 5 s: TimedOut after 5 s
