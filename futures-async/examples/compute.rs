@@ -86,7 +86,7 @@ async fn main() -> io::Result<()> {
     assert_eq!(sum, 499_500);
     println!("with rayon: the heart beats on, the sum is {sum}");
 
-    // The case that goes wrong: a panic, or nobody wants the result any more.
+    // The case that goes wrong: a panic, or a result that is no longer wanted.
     let panicked = on_rayon(|_| unreachable!("no result")).await;
     assert!(panicked.is_err());
     println!("a panic on rayon: an error");

@@ -4,7 +4,7 @@
 //! for `spawn_blocking`, and a read of tokio's stdin is one.
 //! Ends: `run` at most `limit` after its future. What blocks goes on in its
 //! thread until the process ends.
-//! Needs: `cargo add tokio --features io-std,io-util,macros,rt,rt-multi-thread,sync,time`.
+//! Needs: `cargo add tokio --features io-std,io-util,rt-multi-thread,sync,time`.
 //!
 //! ```text
 //! a read of tokio's stdin: stays

@@ -3,7 +3,7 @@
 //! Use it when only the newest value matters. If each one does, use `mpsc`, or
 //! `broadcast`: see `lagging_subscriber.rs`.
 //! Ends: `follow` when the sender is gone, after the last value. A reload that
-//! fails keeps the old value. Receivers that are gone disturb nobody.
+//! fails keeps the old value. A receiver may leave at any time.
 //! Needs: `cargo add tokio --features macros,rt,signal,sync`.
 //!
 //! ```text

@@ -43,7 +43,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
                 // `blocking_*` is for threads; in a task it panics.
                 while let Some(request) = incoming.blocking_recv() {
                     if outgoing.blocking_send(work(request)).is_err() {
-                        break; // nobody wants the answers
+                        break; // the receiver is gone
                     }
                 }
             })?;

@@ -90,7 +90,7 @@ mod recipes;
 #[doc(inline)]
 pub use recipes::*;
 
-/// The examples of the README, which are also those of the modules, compiled and run.
+/// The examples of the README, which the modules show too, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -108,7 +108,7 @@ recipe!(
 );
 recipe!(
     shared_state,
-    "tokio `Mutex` or std `Mutex`? Guard across await, \"future is not `Send`\".",
+    r#"tokio `Mutex` or std `Mutex`? Guard across await, "future is not `Send`"."#,
     "../examples/shared_state.rs",
     [
         "Mutex",
@@ -200,7 +200,7 @@ recipe!(
 );
 recipe!(
     from_sync,
-    "Call async from sync: `block_on`, \"Cannot start a runtime from within\".",
+    r#"Call async from sync: `block_on`, "Cannot start a runtime from within"."#,
     "../examples/from_sync.rs",
     [
         "block_on",

@@ -292,8 +292,8 @@ where
     ///
     /// # Details
     ///
-    /// - After a stop, the values are those of the futures that were started; a task that outlasts
-    ///   the grace period is an error. To tell a stop from the end, keep the token and look at it.
+    /// - After a stop, returns the values of the futures that were started; a task that outlasts the
+    ///   grace period is an error. To tell a stop from the end, keep the token and look at it.
     /// - Called again, it returns no values. Dropping its future loses what it has collected.
     pub async fn fail_fast(&mut self) -> Result<Vec<T>, TaskError<E>> {
         let mut values = Vec::new();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
 
-/// Nobody listens on port 1, which only the system's administrator could.
+/// Port 1 is free: only the system's administrator could listen on it.
 const CLOSED: &str = "127.0.0.1:1";
 
 /// Listens on a free port and accepts, as long as the tests run; one for all of them, because there
@@ -153,7 +153,7 @@ fn with_limit_1_lines_are_in_order_those_of_the_list_last() {
 
 #[test]
 fn names_and_ipv6_addresses_are_probed() {
-    // `localhost` has two addresses on most systems; nobody listens on that of IPv6.
+    // `localhost` has two addresses on most systems; the one of IPv6 is closed.
     let (code, lines, _) = shapes(&[&format!("localhost:{}", open_port())], b"");
     assert_eq!(
         (code, lines),
@@ -355,7 +355,7 @@ fn malformed_lines_are_located_and_the_others_probed() {
 
 #[test]
 fn waiting_tries_again_until_all_are_open() {
-    // Bound but not listening: connections are refused, and nobody else can have the port.
+    // Bound but not listening: connections are refused, and no other process can have the port.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let late = socket.local_addr().unwrap();

@@ -65,8 +65,8 @@ fn is_ipv6(text: &str) -> bool {
 /// An endpoint, or a message about a line that is none.
 pub type Line = Result<Endpoint, String>;
 
-/// Sends the endpoints, then those of the list on standard input. All have been taken if the channel
-/// is closed and empty. Returns an error if the list is empty or cannot be read to its end.
+/// Sends the endpoints, then the list on standard input. All have been taken if the channel is closed
+/// and empty. Returns an error if the list is empty or cannot be read to its end.
 pub fn read(
     endpoints: Vec<Endpoint>,
     has_list: bool,

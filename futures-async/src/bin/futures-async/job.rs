@@ -54,7 +54,7 @@ enum Failure {
 }
 
 impl Job {
-    /// Returns the exit code: 0 only if every endpoint was seen open; that of a signal if one comes.
+    /// Returns the exit code: 0 only if every endpoint was seen open; a signal has its own.
     pub async fn run(self) -> io::Result<u8> {
         let signal = signals::next().map(|code| code.unwrap_or(1));
         let signal = signal.boxed().shared();

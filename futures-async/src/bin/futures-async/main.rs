@@ -67,7 +67,7 @@ const MAX_SECONDS: f64 = 1e9;
 /// As long as the longest wait.
 const FOREVER: Duration = Duration::from_secs(MAX_SECONDS as u64);
 
-/// Those of a runtime and its signals, of the output, a look-up and two connections.
+/// What a runtime, its signals, the output, a look-up and two connections need.
 const DESCRIPTORS: usize = 12;
 
 fn main() -> ExitCode {

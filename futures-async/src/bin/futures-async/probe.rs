@@ -162,7 +162,7 @@ impl Prober {
 /// that we try as our own.
 fn close(stream: TcpStream) -> io::Result<()> {
     // There is nothing to deliver, and a normal close keeps the local port busy for a minute: some
-    // 28,000 probes of one address would use up all; and nobody could listen on our own one. If it
+    // 28,000 probes of one address would use up all; and no service could listen on our own one. If it
     // fails, that is all.
     let _ = stream.set_zero_linger();
     match (stream.local_addr(), stream.peer_addr()) {
@@ -205,7 +205,7 @@ mod tests {
         prober.probe(&endpoint).await.unwrap_err()
     }
 
-    /// A full queue of connections, which nobody accepts, makes Linux drop further ones.
+    /// A full queue of connections, which are not accepted, makes Linux drop further ones.
     fn full_queue() -> (String, impl Sized) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
