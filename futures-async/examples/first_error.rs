@@ -20,8 +20,8 @@
 use std::future::Future;
 use tokio::task::{JoinError, JoinSet};
 
-/// Runs all futures as tasks. A panic becomes an `E`: `io::Error`,
-/// `anyhow::Error` and `Box<dyn Error + Send + Sync>` keep its message.
+/// Runs all futures as tasks. A panic becomes an `E`: `anyhow::Error` and
+/// `Box<dyn Error + Send + Sync>` keep its message, `io::Error` does not.
 pub async fn try_all<T, E, F>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, E>
 where
     T: Send + 'static,
@@ -52,9 +52,8 @@ where
 // `start_paused`: when every task waits, tokio's clock jumps to the next timer,
 // so times are exact. A program of yours leaves it out.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), BoxError> {
     use futures::future::try_join_all;
-    use std::io;
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::time::sleep;
@@ -67,7 +66,7 @@ async fn main() -> std::io::Result<()> {
             let _alive = alive;
             sleep(Duration::from_millis(30 - 10 * n)).await;
             match (n, what) {
-                (1, "error") => Err(io::Error::other("no 1")),
+                (1, "error") => Err(BoxError::from("no 1")),
                 (1, "panic") => unreachable!("the disk is full"),
                 _ => Ok(n),
             }
@@ -99,6 +98,8 @@ async fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-fn text(result: std::io::Result<Vec<u64>>) -> String {
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn text(result: Result<Vec<u64>, BoxError>) -> String {
     result.map_or_else(|error| error.to_string(), |values| format!("{values:?}"))
 }
