@@ -99,7 +99,7 @@ impl Job {
         let allowed = prober.sockets.available_permits();
         if self.limit.is_some_and(|limit| limit.get() > allowed) {
             let problem = format_args!("--limit: the system allows {allowed}");
-            messages.report(problem).await;
+            messages.print(Output::message(problem)).await;
         }
 
         let (mut lines, reader) = endpoints::read(self.endpoints, self.has_list);
@@ -112,19 +112,20 @@ impl Job {
         let mut results = tasks.ready_chunks(BATCH);
         let mut malformed = 0;
         while let Some(batch) = results.next().await {
-            let mut text = String::new();
+            let (mut text, mut problems) = (String::new(), String::new());
             for result in batch {
                 match result.map_err(|error| error.cause) {
                     Ok(_) if self.quiet => {}
                     Ok(line) | Err(Cause::Failed(Failure::NotOpen(line))) => text += &line,
                     Err(Cause::Failed(Failure::Malformed(message))) => {
                         malformed += 1;
-                        messages.report(message).await;
+                        problems += &Output::message(message);
                     }
                     // The panic hook has printed why; and probes end before they are cancelled.
                     Err(Cause::Panicked(_) | Cause::Cancelled) => {}
                 }
             }
+            messages.print(problems).await;
             if !output.print(text).await {
                 break; // writing has failed
             }
@@ -147,14 +148,14 @@ impl Job {
         let mut is_open = counts.done == counts.started;
         for error in [written, list].into_iter().filter_map(Result::err) {
             is_open = false;
-            messages.report(error).await;
+            messages.print(Output::message(error)).await;
         }
         if !(is_open && self.quiet) {
             let mut summary = format!("{} of {} open", counts.done, counts.started - malformed);
             if malformed > 0 {
                 summary += &format!(", {malformed} malformed");
             }
-            messages.report(summary).await;
+            messages.print(Output::message(summary)).await;
         }
         let _ = messages.end().await; // there is no other place for them
         Ok(u8::from(!is_open))

@@ -30,9 +30,8 @@ impl Output {
     }
 
     /// A message, with the name of the program.
-    pub async fn report(&self, message: impl std::fmt::Display) {
-        let text = format!("{}: {message}\n", env!("CARGO_PKG_NAME"));
-        self.print(text).await; // there is no other place for it
+    pub fn message(message: impl std::fmt::Display) -> String {
+        format!("{}: {message}\n", env!("CARGO_PKG_NAME"))
     }
 
     /// Waits until all is written.
