@@ -1,4 +1,4 @@
-//! `cargo bench -p futures-async`: what a task costs with a limit, against the same without one and
+//! `cargo bench -p futures-async --features bench`: what a task costs with a limit, against the same without one and
 //! against threads.
 //!
 //! Each wait is as short as can be, to let one other run, so that the cost of waiting is all there
@@ -6,7 +6,7 @@
 
 use divan::{Bencher, black_box};
 use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
-use futures_async::Tasks;
+use futures_async::tasks::Tasks;
 use std::convert::Infallible;
 use std::future::Future;
 use std::num::NonZero;
@@ -99,14 +99,6 @@ fn f_tasks(bencher: Bencher, count: u64) {
     time(bencher, count, |count| {
         let futures = stream::iter((1..=count).map(wait));
         sum(Tasks::new(LIMIT, futures).map(value))
-    });
-}
-
-#[divan::bench(args = COUNTS)]
-fn g_tasks_in_order(bencher: Bencher, count: u64) {
-    time(bencher, count, |count| {
-        let futures = stream::iter((1..=count).map(wait));
-        sum(Tasks::new(LIMIT, futures).in_order().map(value))
     });
 }
 

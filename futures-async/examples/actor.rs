@@ -1,78 +1,117 @@
-//! One task owns the state; the others send it messages through a handle.
+//! Actor: one task owns the state.
 //!
-//! Use it when the state is a connection, or work on it awaits; for a plain value a mutex is less.
-//! Ends: when the last handle is dropped, and after the messages sent before. If the actor panics,
-//! the call under way and each later one is an error. A caller that stops waiting takes nothing
-//! back: `timeout(t, account.deposit(5))` may be an error, and the money deposited all the same.
-//! Needs: `cargo add tokio --features macros,rt,sync,time`.
+//! Use it when the state is a connection, or when work on it awaits. For a
+//! plain value a mutex is simpler: see `shared_state.rs`.
+//! Ends: the actor when the last handle is dropped, after the messages sent
+//! before. If it panics, calls return `Gone`. A caller that stops waiting takes
+//! nothing back: after a timeout, the money may have been deposited.
+//! Needs: `cargo add tokio --features macros,rt,rt-multi-thread,sync,time`.
 //!
 //! ```text
-//! deposits: 10, 15, and 7 whose caller has left
-//! the last handle is dropped: the actor ends with 22
-//! after a panic: Err(Gone), Err(Gone)
+//! deposits: 10, 5, 7 whose caller has left, and 1
+//! the last handle is dropped: the actor ends with 23
+//! just before a panic: Ok(10), with it: Err(Gone), later: Err(Gone)
+//! two callers while it panics, 12000 times: none waits forever
 //! an actor that holds its own handle: never ends
 //! ```
 
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-/// The amount, and where the balance goes.
-struct Deposit(u32, oneshot::Sender<u32>);
-
+/// A handle; clones share the actor.
 #[derive(Clone)]
-struct Account(mpsc::Sender<Deposit>);
+pub struct Account {
+    mailbox: mpsc::Sender<Deposit>,
+}
 
+struct Deposit {
+    amount: u32,
+    reply: oneshot::Sender<u32>,
+}
+
+/// The actor has ended.
 #[derive(Debug, PartialEq)]
-struct Gone;
+pub struct Gone;
 
 impl Account {
-    /// The task returns its state when it ends.
-    fn open() -> (Self, JoinHandle<u32>) {
-        // Full, the mailbox holds its senders back. An actor must not send to itself: it would wait
-        // for room that only it can make.
-        let (sender, mut mailbox) = mpsc::channel::<Deposit>(100);
+    /// Starts the actor. Its task returns the state when it ends.
+    pub fn open() -> (Self, JoinHandle<u32>) {
+        // A full mailbox blocks senders (backpressure). An actor must not send
+        // to itself: it would wait for room that only it can make.
+        let (mailbox, mut deposits) = mpsc::channel::<Deposit>(100);
         let actor = async move {
-            let mut balance: u32 = 0;
-            while let Some(Deposit(amount, reply)) = mailbox.recv().await {
-                assert!(amount <= 1000, "nobody has that much");
-                balance += amount;
-                let _ = reply.send(balance); // whoever asked may have left
+            let mut balance = 0_u32;
+            while let Some(Deposit { amount, reply }) = deposits.recv().await {
+                assert!(amount <= 1000, "too much");
+                balance = balance.saturating_add(amount);
+                let _ = reply.send(balance); // the caller may have left
             }
             balance
         };
-        (Self(sender), tokio::spawn(actor))
+        (Self { mailbox }, tokio::spawn(actor))
     }
 
-    async fn deposit(&self, amount: u32) -> Result<u32, Gone> {
-        let (reply, answer) = oneshot::channel();
-        let message = Deposit(amount, reply);
-        self.0.send(message).await.map_err(|_| Gone)?;
-        answer.await.map_err(|_| Gone)
+    /// Returns the balance.
+    pub async fn deposit(&self, amount: u32) -> Result<u32, Gone> {
+        let (reply, mut answer) = oneshot::channel();
+        let message = Deposit { amount, reply };
+        self.mailbox.send(message).await.map_err(|_| Gone)?;
+        tokio::select! {
+            balance = &mut answer => balance.map_err(|_| Gone),
+            // A message that is sent just as the actor ends stays in the
+            // mailbox while a sender lives, and we have one: its `reply` would
+            // never be dropped, and we would wait forever. An answer that is there
+            // counts, though.
+            () = self.mailbox.closed() => answer.try_recv().map_err(|_| Gone),
+        }
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Gone> {
+    use std::time::Duration;
+    use tokio::task::JoinSet;
+    use tokio::time::timeout;
+
     let (account, actor) = Account::open();
     assert_eq!(account.deposit(10).await?, 10);
     assert_eq!(account.clone().deposit(5).await?, 15);
     // Polled once, which sends it, and dropped, as by a timeout.
-    let left = tokio::select! { biased; _ = account.deposit(7) => false, () = async {} => true };
-    println!("deposits: 10, 15, and 7 whose caller has left");
+    tokio::select! { biased; _ = account.deposit(7) => {}, () = async {} => {} }
+    assert_eq!(account.deposit(1).await?, 23);
+    println!("deposits: 10, 5, 7 whose caller has left, and 1");
     drop(account);
     let end = actor.await.map_err(|_| Gone)?;
-    assert_eq!((left, end), (true, 22));
     println!("the last handle is dropped: the actor ends with {end}");
 
     // The case that goes wrong: the actor panics, or never ends.
-    let (account, _) = Account::open();
-    let (under_way, later) = (account.deposit(1001).await, account.deposit(1).await);
-    println!("after a panic: {under_way:?}, {later:?}");
-    assert_eq!((under_way, later), (Err(Gone), Err(Gone)));
+    std::panic::set_hook(Box::new(|_| ())); // it panics often below
+    for round in 0..1000 {
+        let (account, _) = Account::open();
+        let [before, with] = [account.deposit(10), account.deposit(1001)];
+        let (before, with) = tokio::join!(biased; before, with);
+        let later = account.deposit(1).await;
+        if round == 0 {
+            println!("just before a panic: {before:?}, with it: {with:?}, later: {later:?}");
+        }
+        assert_eq!((before, with, later), (Ok(10), Err(Gone), Err(Gone)));
+    }
 
-    // As if it were in the actor's own state, where a `WeakSender` is right.
+    for _ in 0..12_000 {
+        let (account, _) = Account::open();
+        let other = account.clone();
+        let mut callers = JoinSet::new();
+        callers.spawn(async move {
+            let _ = account.deposit(1).await;
+            let _ = account.deposit(1001).await;
+        });
+        callers.spawn(async move { while other.deposit(1).await.is_ok() {} });
+        let both = timeout(Duration::from_secs(5), callers.join_all()).await;
+        assert!(both.is_ok(), "a caller waits forever");
+    }
+    println!("two callers while it panics, 12000 times: none waits forever");
+
+    // In the actor's own state, a `WeakSender` is right.
     let (_own_handle, actor) = Account::open();
     assert!(timeout(Duration::from_millis(1), actor).await.is_err());
     println!("an actor that holds its own handle: never ends");

@@ -1,82 +1,193 @@
-//! Stop a server: take no more, let what runs end, give up on the rest after a while.
+//! Graceful shutdown: Ctrl-C/SIGTERM, finish, give up after a while.
 //!
-//! Use it when tasks come and go; for the futures of one stream, `Tasks` has it built in.
-//! Ends: at the latest one grace period after the stop, whatever the tasks do, unless one computes
-//! and never awaits. Who sends from the stop on gets an error. A panic ends its own task, which the
-//! tracker takes for ended.
-//! Needs: `cargo add tokio --features macros,rt,sync,test-util,time`,
-//! `cargo add tokio-util --features rt`; `test-util` goes when `start_paused` does.
+//! Use it when a server should finish what it has begun. For the tasks of one
+//! stream, use `tasks.rs`; for a whole server, see `tcp_server.rs`.
+//! Ends: `serve` when the connections have ended, at the latest `grace` after
+//! the stop. A connection that never awaits cannot be dropped; a panic ends its
+//! own connection.
+//! Needs: `cargo add tokio --features io-util,macros,net,rt,signal,time`,
+//! `cargo add tokio-util --features rt`.
 //!
 //! ```text
-//! quick: done
-//! polite: done
-//! stuck: given up after 5 s
-//! 1 request was not taken
+//! SIGTERM
+//! an idle client: let go; a busy one: answered
+//! new clients: refused
+//! a stuck one: given up after the grace period
+//! a stop beside 10 waiting clients: none of them is accepted
 //! ```
 
-use std::future::pending;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-const GRACE: Duration = Duration::from_secs(5);
+/// Between two attempts to accept if one fails.
+const PAUSE: Duration = Duration::from_millis(100);
 
-async fn answer(request: &str, stop: &CancellationToken) {
-    match request {
-        "quick" => sleep(Duration::from_millis(10)).await,
-        // What may last has to look at the token: the stop cannot reach it otherwise.
-        "polite" => stop.cancelled().await,
-        _ => pending().await,
+/// Ready at Ctrl-C or SIGTERM, which then no longer end the process.
+pub async fn ctrl_c_or_sigterm() -> io::Result<()> {
+    #[cfg(unix)]
+    let terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut signals = signal(SignalKind::terminate())?;
+        async move { signals.recv().await }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate => Ok(()),
     }
-    println!("{request}: done");
 }
 
-// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
-// once and with exact times. A program of yours leaves it out.
-#[tokio::main(flavor = "current_thread", start_paused = true)]
-async fn main() {
-    let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
-    let (requests, mut accept) = mpsc::channel(10);
-    for request in ["quick", "polite", "stuck"] {
-        assert!(requests.try_send(request).is_ok());
-    }
-    let (signal, client) = (stop.clone(), requests.clone());
-    tokio::spawn(async move {
-        // In a server, `tokio::signal::ctrl_c` (feature `signal`): the first one cancels `stop`, a
-        // second one `give_up`. SIGTERM is in `signal::unix`.
-        sleep(Duration::from_secs(1)).await;
-        let _ = client.try_send("late");
-        signal.cancel();
-    });
-
-    let tasks = TaskTracker::new();
+/// Serves until `stop` is ready, and then waits up to `grace` for the
+/// connections to end. Returns how many it has given up.
+///
+/// A connection gets a token that is cancelled at the stop: if it is idle then,
+/// it should end.
+pub async fn serve<F>(
+    listener: TcpListener,
+    stop: impl Future,
+    grace: Duration,
+    connection: impl Fn(TcpStream, CancellationToken) -> F,
+) -> usize
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let (stopping, give_up) = (CancellationToken::new(), CancellationToken::new());
+    let connections = TaskTracker::new();
+    let mut stop = pin!(stop);
     loop {
-        let request = tokio::select! {
-            biased; // or, by chance, it would go on taking requests
-            () = stop.cancelled() => break,
-            request = accept.recv() => request,
+        let accepted = tokio::select! {
+            biased; // the stop first, however many clients are waiting
+            _ = &mut stop => break,
+            accepted = listener.accept() => accepted,
         };
-        let Some(request) = request else { break };
-        let (stop, give_up) = (stop.clone(), give_up.clone());
-        tasks.spawn(async move {
-            let answer = answer(request, &stop);
-            if give_up.run_until_cancelled(answer).await.is_none() {
-                println!("{request}: given up after {} s", GRACE.as_secs());
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, stopping.clone());
+                let give_up = give_up.clone();
+                connections.spawn(async move { give_up.run_until_cancelled(connection).await });
             }
-        });
+            // Too many open files, or a client that has left: no reason to stop.
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+    drop(listener); // from now on, clients are refused
+    stopping.cancel();
+    connections.close();
+    if timeout(grace, connections.wait()).await.is_ok() {
+        return 0;
+    }
+    let given_up = connections.len();
+    give_up.cancel(); // each is dropped where it awaits
+    connections.wait().await;
+    given_up
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    use std::future::{pending, ready};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    const GRACE: Duration = Duration::from_millis(500);
+
+    /// Answers each byte: `s` never, others after a moment.
+    async fn answer(
+        mut stream: TcpStream,
+        stopping: CancellationToken,
+        begun: Arc<AtomicUsize>,
+    ) -> io::Result<()> {
+        loop {
+            begun.fetch_add(1, Relaxed);
+            let request = tokio::select! {
+                () = stopping.cancelled() => return Ok(()),
+                request = stream.read_u8() => request?,
+            };
+            begun.fetch_add(1, Relaxed);
+            if request == b's' {
+                pending::<()>().await;
+            }
+            stopping.cancelled().await; // as if it took until then
+            stream.write_u8(request).await?;
+        }
     }
 
-    let stopped = Instant::now();
-    accept.close(); // or sends would go on succeeding, into a queue that is thrown away
-    assert!(requests.try_send("later").is_err());
-    // The case that goes wrong: a request is stuck.
-    tasks.close(); // `wait` waits for that, too
-    if timeout(GRACE, tasks.wait()).await.is_err() {
-        give_up.cancel();
-        tasks.wait().await; // each is dropped where it awaits
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (count, no_signals) = (Arc::clone(&begun), CancellationToken::new());
+    let fallback = no_signals.clone();
+    let server = tokio::spawn(async move {
+        let stop = async {
+            tokio::select! { _ = ctrl_c_or_sigterm() => {}, () = fallback.cancelled() => {} }
+        };
+        let connection = |stream, stopping| answer(stream, stopping, Arc::clone(&count));
+        let given_up = serve(listener, stop, GRACE, connection).await;
+        assert_eq!(Arc::strong_count(&count), 2); // all connections are gone
+        given_up
+    });
+    let mut idle = TcpStream::connect(address).await?;
+    let mut busy = TcpStream::connect(address).await?;
+    let mut stuck = TcpStream::connect(address).await?;
+    busy.write_u8(b'b').await?;
+    stuck.write_u8(b's').await?;
+    // All three have begun, and two have read. So it listens for signals: before
+    // that, SIGTERM would end the process.
+    while begun.load(Relaxed) < 5 {
+        sleep(Duration::from_millis(1)).await;
     }
-    assert!(stopped.elapsed() >= GRACE && tasks.is_empty());
-    // It is dropped with the queue; answer it with an error if somebody waits.
-    println!("{} request was not taken", accept.len());
+    let stopped = Instant::now();
+    if cfg!(unix) {
+        terminate_myself()?;
+    } else {
+        no_signals.cancel();
+    }
+    println!("SIGTERM");
+
+    assert!(idle.read_u8().await.is_err());
+    assert_eq!(busy.read_u8().await?, b'b');
+    println!("an idle client: let go; a busy one: answered");
+    assert!(TcpStream::connect(address).await.is_err());
+    println!("new clients: refused");
+    // The case that goes wrong: one is stuck, or many come at the last moment.
+    assert_eq!(server.await?, 1);
+    assert!(stopped.elapsed() >= GRACE);
+    assert!(stuck.read_u8().await.is_err());
+    println!("a stuck one: given up after the grace period");
+
+    // Ten clients are waiting when the first connection stops it.
+    for _ in 0..20 {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let mut clients = Vec::new();
+        for _ in 0..10 {
+            clients.push(TcpStream::connect(address).await?);
+        }
+        let (stop, accepted) = (CancellationToken::new(), AtomicUsize::new(0));
+        let accept = |_, _| {
+            accepted.fetch_add(1, Relaxed);
+            stop.cancel();
+            ready(())
+        };
+        serve(listener, stop.cancelled(), GRACE, accept).await;
+        assert_eq!(accepted.load(Relaxed), 1);
+    }
+    println!("a stop beside 10 waiting clients: none of them is accepted");
+    Ok(())
+}
+
+fn terminate_myself() -> io::Result<()> {
+    let command = format!("kill -TERM {}", std::process::id());
+    let status = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .status()?;
+    assert!(status.success());
+    Ok(())
 }

@@ -1,60 +1,137 @@
-//! Always the newest value: configuration, a price, a state.
+//! `watch` channel: latest value, reload a configuration (SIGHUP).
 //!
-//! Use it when only the newest matters; if each one does, `mpsc` or `broadcast`.
-//! Ends: when the sender is gone, after the last value has been seen; a sender that panics is gone,
-//! too. A receiver that is gone disturbs nobody.
-//! Needs: `cargo add tokio --features macros,rt,sync`.
+//! Use it when only the newest value matters. If each one does, use `mpsc`, or
+//! `broadcast`: see `lagging_subscriber.rs`.
+//! Ends: `follow` when the sender is gone, after the last value. A reload that
+//! fails keeps the old value. A receiver may leave at any time.
+//! Needs: `cargo add tokio --features macros,rt,signal,sync`.
 //!
 //! ```text
-//! slow reader: 0, 3, then the sender is gone
-//! by `changed` first: missed 0
-//! waits for a value of at least 3: Ok(3)
-//! for one of at least 7: the sender is gone
+//! a slow reader: 0, 3, then the sender is gone
+//! with `changed` first: 0 is missed
+//! waits for at least 3: 3
+//! SIGHUP: reloaded
+//! SIGHUP, and the file is wrong: reported, the old value stays
 //! ```
 
+use std::future::Future;
+use std::io;
 use tokio::sync::watch;
-use tokio::task::yield_now;
 
-/// Sees the first value, too, and the last: at the end, `changed` fails only when both are seen.
-async fn read_all(mut receiver: watch::Receiver<u32>) -> Vec<u32> {
-    receiver.mark_changed(); // the value that is there already counts as seen
-    let mut seen = Vec::new();
-    while receiver.changed().await.is_ok() {
-        // Copied, and the guard let go: while it lives, it blocks the sender.
-        let value = *receiver.borrow_and_update();
-        seen.push(value);
-        yield_now().await; // slow enough to miss what is replaced meanwhile
+/// Calls `use_value` with the first value, then with the newest after each
+/// change.
+pub async fn follow<T: Clone, F: Future>(
+    mut values: watch::Receiver<T>,
+    mut use_value: impl FnMut(T) -> F,
+) {
+    values.mark_changed(); // the value that is there already counts as seen
+    while values.changed().await.is_ok() {
+        // A clone: the guard of `borrow` would block the sender.
+        let value = values.borrow_and_update().clone();
+        use_value(value).await;
     }
-    seen
+}
+
+/// Replaces the value on every SIGHUP. If loading fails, reports the error and
+/// keeps the value.
+///
+/// Listens from the call on, not from the first poll: before it, SIGHUP would
+/// end the process.
+#[cfg(unix)]
+pub fn reload_on_sighup<T, E>(
+    config: watch::Sender<T>,
+    load: impl AsyncFn() -> Result<T, E>,
+    report: impl Fn(E),
+) -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangups = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangups.recv().await.is_some() {
+            match load().await {
+                // `send` would do nothing while there is no receiver.
+                Ok(value) => _ = config.send_replace(value),
+                Err(error) => report(error),
+            }
+        }
+    })
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> io::Result<()> {
+    use tokio::sync::mpsc;
+    use tokio::task::yield_now;
+
     let (sender, receiver) = watch::channel(0);
-    let reader = tokio::spawn(read_all(receiver.clone()));
-    let mut late = receiver.clone();
-    let mut patient = receiver;
-    yield_now().await; // the reader sees 0
+    let (seen, mut all_seen) = mpsc::unbounded_channel();
+    let slow = tokio::spawn(follow(receiver.clone(), move |value| {
+        let _ = seen.send(value);
+        yield_now() // meanwhile, values are replaced
+    }));
+    yield_now().await; // it has seen 0
+    let (mut late, mut patient) = (receiver.clone(), receiver);
     for value in 1..=3 {
-        sender.send_replace(value); // `send` fails, and changes nothing, without a receiver
+        assert!(sender.send(value).is_ok());
     }
     let waited = patient
         .wait_for(|value| *value >= 3)
         .await
         .map(|value| *value);
-    // The case that goes wrong: `changed` first, and 0 is never seen.
     assert!(late.changed().await.is_ok());
-    assert_eq!(*late.borrow_and_update(), 3);
-
+    let first = *late.borrow_and_update();
     drop(sender);
-    let seen = reader.await.unwrap_or_default();
-    assert_eq!(seen, [0, 3]);
-    println!(
-        "slow reader: {}, {}, then the sender is gone",
-        seen[0], seen[1]
-    );
-    println!("by `changed` first: missed 0");
-    println!("waits for a value of at least 3: {waited:?}");
+    slow.await?;
+    let (a, b) = (all_seen.recv().await, all_seen.recv().await);
+    assert_eq!((a, b, all_seen.recv().await), (Some(0), Some(3), None));
+    println!("a slow reader: 0, 3, then the sender is gone");
+    // The case that goes wrong: a reader that waits for a change first.
+    assert_eq!(first, 3);
+    println!("with `changed` first: 0 is missed");
+    println!("waits for at least 3: {}", waited.unwrap_or_default());
     assert!(patient.wait_for(|value| *value >= 7).await.is_err());
-    println!("for one of at least 7: the sender is gone");
+
+    #[cfg(unix)]
+    {
+        let file = std::env::temp_dir().join(format!("config-{}", std::process::id()));
+        let load = async || {
+            let text = std::fs::read_to_string(&file)?; // short, so it may block
+            text.parse::<u32>().map_err(io::Error::other)
+        };
+        std::fs::write(&file, "1")?;
+        let (config, _) = watch::channel(load().await?); // no receiver yet
+        let (problems, mut reported) = mpsc::unbounded_channel();
+        let report = |error: io::Error| _ = problems.send(error.to_string());
+        let reload = reload_on_sighup(config.clone(), load, report)?;
+        let user = async {
+            std::fs::write(&file, "2")?;
+            hang_up()?;
+            while *config.borrow() != 2 {
+                yield_now().await;
+            }
+            println!("SIGHUP: reloaded");
+            // The case that goes wrong: the new file cannot be read.
+            std::fs::write(&file, "x")?;
+            hang_up()?;
+            let problem = reported.recv().await;
+            assert_eq!(problem.as_deref(), Some("invalid digit found in string"));
+            assert_eq!(*config.borrow(), 2);
+            println!("SIGHUP, and the file is wrong: reported, the old value stays");
+            std::fs::remove_file(&file)
+        };
+        tokio::select! {
+            () = reload => unreachable!("it goes on"),
+            result = user => result?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn hang_up() -> io::Result<()> {
+    let command = format!("kill -HUP {}", std::process::id());
+    let status = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .status()?;
+    assert!(status.success());
+    Ok(())
 }

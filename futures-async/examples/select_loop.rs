@@ -1,79 +1,142 @@
-//! Wait for several things in a loop, and lose nothing of those that were not ready.
+//! `tokio::select!` in a loop: cancellation safety.
 //!
-//! Use it when one task has several sources; of one kind, merge them into a stream.
-//! Ends: when the peer closes the connection after a whole message; after half of one, by an error.
-//! Needs: `cargo add tokio --features io-util,macros,rt,test-util,time`; `test-util` goes when
-//! `start_paused` does.
+//! Use it when one task waits for several things, again and again.
+//! Ends: when the peer closes the connection after a whole message, or when the
+//! receiver is gone; half a message is an error.
+//! No arm awaits: meanwhile the other futures would not be polled, and one of
+//! them may hold, or be next in line for, what the arm waits for (futurelock).
+//! Needs: `cargo add tokio --features io-util,macros,rt,sync,test-util,time`;
+//! `test-util` goes with `start_paused`.
 //!
 //! ```text
-//! tick
-//! hello
-//! tick
-//! world
-//! tick
-//! the peer is gone
-//! reading inside of the branch: the first whole message is "lowor"
+//! 5 messages, none lost; ticks at [0, 100, 200, 300] ms
+//! half a message: unexpected end of file
+//! a read that is dropped loses what it has read: "lowor"
+//! a send that is dropped loses its message
 //! ```
 
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{interval, sleep};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
+use tokio::time::interval;
 
-/// The reader goes into the future and comes out of it, for the next one; `None` at the end.
-async fn read_message<R: AsyncRead + Unpin>(mut reader: R) -> io::Result<Option<([u8; 5], R)>> {
-    let mut message = [0; 5];
-    let part = reader.read(&mut message).await?;
-    if part == 0 {
-        return Ok(None); // `read_exact` cannot tell that from half a message
-    }
-    reader.read_exact(&mut message[part..]).await?;
-    Ok(Some((message, reader)))
-}
+/// Of a fixed length here.
+pub type Message = [u8; 5];
 
-/// Each message in two parts, with a pause that is longer than half a tick.
-fn peer() -> DuplexStream {
-    let (mut here, there) = duplex(100);
-    tokio::spawn(async move {
-        for part in ["hel", "lo", "wor", "ld"] {
-            here.write_all(part.as_bytes()).await?;
-            sleep(Duration::from_millis(60)).await;
-        }
-        io::Result::Ok(())
-    });
-    there
-}
-
-// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
-// once and with exact times. A program of yours leaves it out.
-#[tokio::main(flavor = "current_thread", start_paused = true)]
-async fn main() -> io::Result<()> {
-    let mut ticks = interval(Duration::from_millis(100)); // outside, or each turn would restart it
-    // Outside, too: made in the branch, it would be dropped at each tick, with what it has read.
-    let mut message = pin!(read_message(peer()));
+/// Forwards messages to a bounded channel, and calls `on_tick` on every tick,
+/// even while the channel is full.
+pub async fn forward(
+    reader: impl AsyncRead + Unpin,
+    messages: mpsc::Sender<Message>,
+    period: Duration,
+    mut on_tick: impl FnMut(),
+) -> io::Result<()> {
+    let mut ticks = interval(period); // outside: each turn would restart it
+    // Outside too: an arm that is not taken drops its future, and this one would
+    // lose what it has read.
+    let mut next_message = pin!(read_message(reader));
+    let mut unsent = None;
     loop {
         tokio::select! {
-            _ = ticks.tick() => println!("tick"),
-            result = &mut message => {
-                let Some((bytes, reader)) = result? else { break };
-                println!("{}", String::from_utf8_lossy(&bytes));
-                message.set(read_message(reader)); // a future that has ended is not polled again
+            _ = ticks.tick() => on_tick(),
+            // `send` would be dropped with its message; a permit holds none.
+            permit = messages.reserve(), if unsent.is_some() => {
+                let (Ok(permit), Some(message)) = (permit, unsent.take()) else {
+                    return Ok(()); // the receiver is gone
+                };
+                permit.send(message);
+            }
+            read = &mut next_message, if unsent.is_none() => {
+                let Some((message, reader)) = read? else {
+                    return Ok(());
+                };
+                unsent = Some(message);
+                next_message.set(read_message(reader)); // this one has ended
             }
         }
     }
-    println!("the peer is gone");
-    let half = read_message(&b"hel"[..]).await;
-    assert!(half.is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof));
+}
 
-    // The case that goes wrong: `read_exact` is not cancel-safe, as its documentation says.
-    let (mut reader, mut message) = (peer(), [0; 5]);
+/// Takes the reader, and returns it for the next message; `None` at the end.
+async fn read_message<R: AsyncRead + Unpin>(mut reader: R) -> io::Result<Option<(Message, R)>> {
+    let mut message = Message::default();
+    let length = reader.read(&mut message).await?;
+    if length == 0 {
+        return Ok(None); // `read_exact` cannot tell this from half a message
+    }
+    reader.read_exact(&mut message[length..]).await?;
+    Ok(Some((message, reader)))
+}
+
+// `start_paused`: when every task waits, tokio's clock jumps to the next timer,
+// so times are exact. A program of yours leaves it out.
+#[tokio::main(flavor = "current_thread", start_paused = true)]
+async fn main() -> io::Result<()> {
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{Instant, sleep, timeout};
+
+    const TICK: Duration = Duration::from_millis(100);
+    const PARTS: [&[u8]; 4] = [b"hel", b"lowor", b"ld", b"threefour!fives"];
+    /// Sends the parts, with a pause of 70 ms after each.
+    fn peer() -> DuplexStream {
+        let (mut here, there) = duplex(100);
+        tokio::spawn(async move {
+            for part in PARTS {
+                here.write_all(part).await?;
+                sleep(Duration::from_millis(70)).await;
+            }
+            io::Result::Ok(())
+        });
+        there
+    }
+
+    let (sender, mut receiver) = mpsc::channel(1);
+    let slow = tokio::spawn(async move {
+        sleep(Duration::from_millis(350)).await; // three ticks with a full channel
+        let mut text = Vec::new();
+        while let Some(message) = receiver.recv().await {
+            text.extend(message);
+        }
+        text
+    });
+    let (start, mut ticks) = (Instant::now(), Vec::new());
+    let on_tick = || ticks.push(start.elapsed().as_millis());
+    forward(peer(), sender, TICK, on_tick).await?;
+    let text = slow.await?;
+    assert_eq!(text, PARTS.concat());
+    println!(
+        "{} messages, none lost; ticks at {ticks:?} ms",
+        text.len() / 5
+    );
+    assert_eq!(ticks, [0, 100, 200, 300]);
+
+    // The case that goes wrong: half a message, or a future that is dropped.
+    let (sender, _receiver) = mpsc::channel(1);
+    let half = forward(&b"hel"[..], sender, TICK, || ()).await;
+    if let Err(error) = half {
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        println!("half a message: unexpected end of file");
+    }
+
+    let (mut reader, mut message) = (peer(), Message::default());
     tokio::select! {
         _ = reader.read_exact(&mut message) => {}
         () = sleep(Duration::from_millis(50)) => {} // drops it, with "hel"
     }
     reader.read_exact(&mut message).await?;
     assert_eq!(&message, b"lowor");
-    println!("reading inside of the branch: the first whole message is \"lowor\"");
+    println!("a read that is dropped loses what it has read: \"lowor\"");
+
+    let (sender, mut receiver) = mpsc::channel(1);
+    assert!(sender.send("first").await.is_ok());
+    assert!(timeout(TICK, sender.send("second")).await.is_err());
+    drop(sender);
+    assert_eq!(
+        (receiver.recv().await, receiver.recv().await),
+        (Some("first"), None)
+    );
+    println!("a send that is dropped loses its message");
     Ok(())
 }

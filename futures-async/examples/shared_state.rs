@@ -1,68 +1,125 @@
-//! Share a map between tasks: which mutex?
+//! tokio `Mutex` or std `Mutex`? Guard across await, "future is not `Send`".
 //!
-//! Use it when each access is short: a lookup, an insertion; for work with awaits see `actor.rs`.
-//! Ends: with the tasks. A panic while the lock is held poisons it: here the map is then whole, as
-//! each method changes it in one step, and may be used on.
-//! Needs: `cargo add tokio --features macros,rt,sync,time`.
+//! Use it when tasks share a value (`Counts`, with std's), or something that is
+//! used across an await, such as a connection (`Connection`, with tokio's). If
+//! its users queue up, give it a task of its own: see `actor.rs`.
+//! Ends: a panic poisons std's lock; `Counts` goes on with the other entries.
+//! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`.
 //!
 //! ```text
-//! {"a": 50, "b": 50}
-//! a std lock held across an await: the next one would block the thread for ever
-//! a tokio lock taken twice by one task: waits for itself
+//! 100 tasks: {"a": 50, "b": 50}
+//! after a panic with the lock held: {"a": 51, "b": 50}
+//! 3 tasks on one connection: each has its own answer
+//! std's guard across an await: another task would block the thread
+//! tokio's lock, taken twice by one task: deadlock
 //! ```
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::task::{JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-/// std's mutex, hidden in methods that are not async: so no guard can live across an await.
+/// Its methods are not async, so no guard lives across an await: the compiler
+/// would say "future cannot be sent between threads safely".
 #[derive(Clone, Default)]
-struct Counts(Arc<Mutex<BTreeMap<&'static str, u32>>>);
+pub struct Counts(Arc<Mutex<BTreeMap<String, u32>>>);
 
 impl Counts {
-    fn add(&self, key: &'static str) {
+    /// Reads and writes with the lock held; in two steps, an update between
+    /// them would be lost.
+    pub fn update<R>(&self, key: &str, change: impl FnOnce(&mut u32) -> R) -> R {
+        // Poisoned by a panic in `change`; the other entries are as they were.
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(key).or_default() += 1;
+        change(counts.entry(key.to_owned()).or_default())
     }
 
-    fn snapshot(&self) -> BTreeMap<&'static str, u32> {
+    /// All counts at one moment.
+    pub fn snapshot(&self) -> BTreeMap<String, u32> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.clone()
     }
 }
 
+/// A request and its answer belong together, so the lock is held across awaits.
+pub struct Connection(tokio::sync::Mutex<DuplexStream>); // a `TcpStream` in reality
+
+impl Connection {
+    /// Sends two numbers, and reads the answer.
+    pub async fn request(&self, a: u32, b: u32) -> io::Result<u32> {
+        let mut stream = self.0.lock().await;
+        stream.write_u32(a).await?;
+        stream.write_u32(b).await?;
+        stream.read_u32().await
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> io::Result<()> {
+    use std::time::Duration;
+    use tokio::io::duplex;
+    use tokio::task::{JoinSet, yield_now};
+    use tokio::time::timeout;
+
     let (counts, mut tasks) = (Counts::default(), JoinSet::new());
     for n in 0..100 {
         let counts = counts.clone();
         tasks.spawn(async move {
             yield_now().await;
-            counts.add(["a", "b"][n % 2]);
+            counts.update(["a", "b"][n % 2], |count| {
+                *count += 1;
+                assert!(counts.0.try_lock().is_err(), "the lock is held");
+            });
         });
     }
-    assert_eq!(tasks.join_all().await.len(), 100); // it passes a panic on
-    println!("{:?}", counts.snapshot());
+    assert_eq!(tasks.join_all().await.len(), 100); // re-raises a panic
+    println!("100 tasks: {:?}", counts.snapshot());
 
-    // The case that goes wrong. Clippy warns of it, and `tokio::spawn` refuses a future that holds
-    // std's guard across an await, as the guard is not `Send`; but `join!` and `block_on` take it.
+    let panicking = counts.clone();
+    let task = tokio::spawn(async move { panicking.update("c", |_| unreachable!("at c")) });
+    assert!(task.await.is_err());
+    assert!(counts.0.is_poisoned());
+    counts.update("a", |count| *count += 1);
+    let mut counts = counts.snapshot();
+    assert_eq!(counts.remove("c"), Some(0));
+    println!("after a panic with the lock held: {counts:?}");
+
+    let (here, mut peer) = duplex(1);
+    tokio::spawn(async move {
+        loop {
+            let (a, b) = (peer.read_u32().await?, peer.read_u32().await?);
+            peer.write_u32(a * b).await?;
+        }
+        #[allow(unreachable_code)]
+        io::Result::Ok(())
+    });
+    let connection = Arc::new(Connection(tokio::sync::Mutex::new(here)));
+    let mut tasks = JoinSet::new();
+    for n in 1..=3 {
+        let connection = Arc::clone(&connection);
+        tasks.spawn(async move { (n, connection.request(n, 10).await) });
+    }
+    for (n, answer) in tasks.join_all().await {
+        assert_eq!(answer?, n * 10);
+    }
+    println!("3 tasks on one connection: each has its own answer");
+
+    // The case that goes wrong. `spawn` would reject this future; `join!` and
+    // `block_on` take it, and clippy warns.
     let state = Mutex::new(0);
     #[allow(clippy::await_holding_lock)]
     let holder = async {
         let _guard = state.lock().unwrap_or_else(PoisonError::into_inner);
         yield_now().await;
     };
-    let other = async { state.try_lock().is_err() }; // `lock` would never return
-    let ((), would_block) = tokio::join!(holder, other);
+    let other = async { state.try_lock().is_err() }; // `lock` would block
+    let ((), would_block) = tokio::join!(biased; holder, other);
     assert!(would_block);
-    println!("a std lock held across an await: the next one would block the thread for ever");
+    println!("std's guard across an await: another task would block the thread");
 
-    // tokio's may be held across awaits, which makes it easy to wait for oneself.
     let state = tokio::sync::Mutex::new(0);
     let _guard = state.lock().await;
-    let second = timeout(Duration::from_millis(1), state.lock()).await;
+    let second = timeout(Duration::from_millis(20), state.lock()).await;
     assert!(second.is_err());
-    println!("a tokio lock taken twice by one task: waits for itself");
+    println!("tokio's lock, taken twice by one task: deadlock");
+    Ok(())
 }

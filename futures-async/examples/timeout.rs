@@ -1,71 +1,110 @@
-//! Give up on a future after a while.
+//! Timeout for a future (`tokio::time::timeout`).
 //!
-//! Use it when an answer that comes late is worth nothing; to try again, see `Retry`.
-//! Ends: with the value, or with an error, once the future has been dropped where it awaited. What
-//! it had spawned would go on, unless it holds a handle that aborts. A future that computes or
-//! blocks without awaiting is not interrupted, and its late value is still `Ok`: see `compute.rs`.
+//! Use it when an answer that comes late is worth nothing. To try again, use
+//! `retry.rs`; for a call that blocks, see `compute.rs`.
+//! Ends: with the value, or with an error of the kind `TimedOut`, once the
+//! future has been dropped where it awaits. A future that computes without
+//! awaiting is not interrupted, and its late value is still `Ok`.
 //! Needs: `cargo add tokio --features macros,rt,test-util,time`,
-//! `cargo add tokio-util --features rt`; `test-util` goes when `start_paused` does.
+//! `cargo add tokio-util --features rt`; `test-util` goes with `start_paused`.
 //!
 //! ```text
-//! in time: Ok(42)
-//! too late: deadline has elapsed
-//! dropped, with all that it owned
-//! spawned by it: still runs
-//! spawned by it with a handle: aborted
-//! for all attempts together: 2 of 3
+//! in time: 42
+//! too late: timed out, dropped with all that it owned
+//! a task with `in_task`: aborted
+//! a plain task: still runs
+//! three steps of 2 s within 5 s: TimedOut after 5 s
 //! ```
 
-use std::sync::Arc;
+use std::future::Future;
+use std::io;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-const SECOND: Duration = Duration::from_secs(1);
-
-async fn answer_after(time: Duration) -> u32 {
-    sleep(time).await;
-    42
+/// A future that does not end in time is an error.
+pub async fn within<T>(
+    limit: Duration,
+    future: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    timeout(limit, future).await? // of the kind `TimedOut`
 }
 
-// `start_paused`: when every task waits, tokio's clock jumps to the next timer, so this ends at
-// once and with exact times. A program of yours leaves it out.
+/// Several steps, one after the other, within one limit: a limit for each would
+/// add up.
+pub async fn all_within<T, F>(
+    limit: Duration,
+    steps: impl IntoIterator<Item = F>,
+) -> io::Result<Vec<T>>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let deadline = Instant::now() + limit;
+    let mut values = Vec::new();
+    for step in steps {
+        values.push(timeout_at(deadline, step).await??);
+    }
+    Ok(values)
+}
+
+/// A task that ends with its caller. A plain one goes on when the future that
+/// has spawned it is dropped by a timeout.
+pub async fn in_task<T: Send + 'static>(
+    future: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    AbortOnDropHandle::new(tokio::spawn(future)).await?
+}
+
+// `start_paused`: when every task waits, tokio's clock jumps to the next timer,
+// so times are exact. A program of yours leaves it out.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
-async fn main() {
-    let answer = timeout(2 * SECOND, answer_after(SECOND)).await;
-    assert_eq!(answer, Ok(42));
-    println!("in time: {answer:?}");
-    match timeout(SECOND, answer_after(2 * SECOND)).await {
-        Ok(answer) => println!("in time: {answer}"),
-        Err(elapsed) => println!("too late: {elapsed}"),
-    }
+async fn main() -> io::Result<()> {
+    use std::sync::Arc;
+    use tokio::time::sleep;
 
+    const SECOND: Duration = Duration::from_secs(1);
     let alive = Arc::new(());
-    let job = |alive: Arc<()>| async move {
-        sleep(1000 * SECOND).await;
-        drop(alive);
+    let answer_after = |time: Duration| {
+        let alive = Arc::clone(&alive);
+        async move {
+            sleep(time).await;
+            drop(alive);
+            Ok(42)
+        }
     };
-    assert!(timeout(SECOND, job(Arc::clone(&alive))).await.is_err());
-    assert_eq!(Arc::strong_count(&alive), 1);
-    println!("dropped, with all that it owned");
 
-    // The case that goes wrong: what it has spawned is not dropped with it.
-    let spawns = async { tokio::spawn(job(Arc::clone(&alive))).await };
-    assert!(timeout(SECOND, spawns).await.is_err());
-    assert_eq!(Arc::strong_count(&alive), 2);
-    println!("spawned by it: still runs");
-
-    let aborts = async { AbortOnDropHandle::new(tokio::spawn(job(Arc::clone(&alive)))).await };
-    assert!(timeout(SECOND, aborts).await.is_err());
-    sleep(SECOND).await; // the scheduler drops an aborted task when it gets round to it
-    assert_eq!(Arc::strong_count(&alive), 2, "the one from before");
-    println!("spawned by it with a handle: aborted");
-
-    // One point in time for several steps: a duration for each would add up.
-    let (deadline, mut done) = (Instant::now() + 5 * SECOND, 0);
-    while timeout_at(deadline, answer_after(2 * SECOND)).await.is_ok() {
-        done += 1;
+    println!(
+        "in time: {}",
+        within(2 * SECOND, answer_after(SECOND)).await?
+    );
+    if let Err(error) = within(SECOND, answer_after(2 * SECOND)).await {
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(Arc::strong_count(&alive), 1);
+        println!("too late: {error}, dropped with all that it owned");
     }
-    assert!(Instant::now() >= deadline && done == 2);
-    println!("for all attempts together: {done} of 3");
+
+    let task = in_task(answer_after(1000 * SECOND));
+    assert!(within(SECOND, task).await.is_err());
+    sleep(Duration::from_millis(1)).await; // the scheduler drops aborted tasks
+    assert_eq!(Arc::strong_count(&alive), 1);
+    println!("a task with `in_task`: aborted");
+
+    // The case that goes wrong: a task goes on, or each step has its own limit.
+    let future = answer_after(1000 * SECOND);
+    let spawns = async { tokio::spawn(future).await? };
+    assert!(within(SECOND, spawns).await.is_err());
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(Arc::strong_count(&alive), 2);
+    println!("a plain task: still runs");
+
+    let start = Instant::now();
+    let steps = (0..3).map(|_| answer_after(2 * SECOND));
+    let kind = all_within(5 * SECOND, steps)
+        .await
+        .map_err(|error| error.kind());
+    assert_eq!(kind, Err(io::ErrorKind::TimedOut));
+    let seconds = start.elapsed().as_secs();
+    assert_eq!(seconds, 5);
+    println!("three steps of 2 s within 5 s: TimedOut after {seconds} s");
+    Ok(())
 }

@@ -1,63 +1,107 @@
-//! The first success of a few futures; the others are cancelled.
+//! First success of several futures: race, `select_ok`, happy eyeballs.
+//!
+//! ```ignore
+//! use first_ok::{NoneOk, first_ok_staggered};
+//! use std::io;
+//! use std::net::SocketAddr;
+//! use std::time::Duration;
+//! use tokio::net::TcpStream;
+//! use tokio::time::sleep;
+//!
+//! /// Happy eyeballs: the next address after 250 ms, or as soon as one fails.
+//! async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, NoneOk<io::Error>> {
+//!     let connections = addresses.iter().map(TcpStream::connect);
+//!     first_ok_staggered(connections, || sleep(Duration::from_millis(250))).await
+//! }
+//! ```
 //!
 //! # When to use it
 //!
-//! To ask several for the same, such as the addresses of a name, or replicas.
+//! To ask several servers for the same thing: the addresses of a name, or replicas.
 //!
 //! # When not to use it
 //!
-//! - To take the first answer of any kind: `futures::future::select_all`.
-//! - When one error will do: `futures::future::select_ok` keeps the last. (It panics without
-//!   futures.)
-//! - When each is costly to those who answer: ask one after the other, or the next one after a while.
-//! - For many: they are all polled at once, without a limit.
+//! - The first answer of any kind counts: use `futures::future::select_all`.
+//! - One error is enough: `futures::future::select_ok` keeps the last. (Without futures it panics.)
+//! - There are many: all that have started are polled at once, without a limit.
 //!
 //! # How it ends
 //!
-//! With the first success, after dropping the other futures, or with all errors. Dropping its future
-//! drops all of them; a panic of one does too, and goes on to the caller. It needs no runtime: its
-//! futures make progress only while this one is polled.
+//! With the first success, once the other futures are dropped; or with all errors. A panic of a
+//! future drops the others and reaches the caller. Dropping the call drops all futures.
 //!
-//! Needs: `cargo add futures --no-default-features --features std`.
-//! To run it: `executor` of futures has a `block_on`; `#[tokio::main]` needs tokio with `--features
-//! macros,rt-multi-thread`.
+//! # To use it
+//!
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod first_ok;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
+//!
+//! Needs: `cargo add futures --no-default-features --features std`. It runs on any executor. The
+//! example needs `--features net,time` of tokio.
+//!
 //! Its tests: `cargo add --dev futures --no-default-features --features executor`.
 
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::pin;
 
-/// Returns the first success and drops the other futures.
+/// Returns the first success and drops the other futures. All run at once.
 ///
-/// Two different futures become one type by `.boxed()` of `futures::FutureExt`.
+/// ```ignore
+/// use first_ok::first_ok;
+/// use std::future::ready;
+///
+/// #[tokio::main]
+/// async fn main() {
+///     assert_eq!(first_ok([ready(Err("no")), ready(Ok(2))]).await, Ok(2));
+///
+///     // An error that says which one failed.
+///     let fetches = ["db1", "db2"].map(async |replica| Err::<(), _>((replica, "no")));
+///     let errors = first_ok(fetches).await.unwrap_err().errors;
+///     assert_eq!(errors, [("db1", "no"), ("db2", "no")]);
+/// }
+/// ```
+///
+/// Different futures become one type by `.boxed()` of `futures::FutureExt`.
 ///
 /// # Errors
 ///
 /// All errors, if there is no success.
-///
-/// # Examples
-///
-/// ```
-/// # futures::executor::block_on(async {
-/// # async fn fetch(_: &str) -> Result<(), &'static str> { Err("no") }
-/// use futures_async::first_ok;
-/// use std::future::ready;
-///
-/// assert_eq!(first_ok([ready(Err("no")), ready(Ok(2))]).await, Ok(2));
-///
-/// let fetches = ["db1", "db2"].map(|replica| async move {
-///     fetch(replica).await.map_err(|error| (replica, error)) // so that it says who failed
-/// });
-/// let errors = first_ok(fetches).await.unwrap_err().errors;
-/// assert_eq!(errors, [("db1", "no"), ("db2", "no")]);
-/// # });
-/// ```
 pub async fn first_ok<T, E, F: Future<Output = Result<T, E>>>(
     futures: impl IntoIterator<Item = F>,
 ) -> Result<T, NoneOk<E>> {
-    let mut running: FuturesUnordered<F> = futures.into_iter().collect();
+    first_ok_staggered(futures, || ready(())).await
+}
+
+/// Like [`first_ok`], but starts the next future only after a delay, or when one has failed.
+///
+/// So the first one is preferred, and the others cost nothing while it is fast. `delay` makes the
+/// future to wait for, such as `tokio::time::sleep`, before each further start. RFC 8305 (happy
+/// eyeballs) recommends 250 ms between connections.
+///
+/// # Errors
+///
+/// All errors, if there is no success.
+pub async fn first_ok_staggered<T, E, F, D>(
+    futures: impl IntoIterator<Item = F>,
+    mut delay: impl FnMut() -> D,
+) -> Result<T, NoneOk<E>>
+where
+    F: Future<Output = Result<T, E>>,
+    D: Future<Output = ()>,
+{
+    let mut running = FuturesUnordered::new();
     let mut errors = Vec::new();
+    for future in futures {
+        running.push(future);
+        match select(running.next(), pin!(delay())).await {
+            Either::Left((Some(Ok(value)), _)) => return Ok(value),
+            Either::Left((Some(Err(error)), _)) => errors.push(error),
+            Either::Left((None, _)) | Either::Right(_) => {} // start the next one
+        }
+    }
     while let Some(result) = running.next().await {
         match result {
             Ok(value) => return Ok(value),
@@ -67,10 +111,10 @@ pub async fn first_ok<T, E, F: Future<Output = Result<T, E>>>(
     Err(NoneOk { errors })
 }
 
-/// No future of [`first_ok`] succeeded.
+/// No future has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoneOk<E> {
-    /// In the order in which they came. The last of them is the `source`.
+    /// In the order in which they came. The last one is the `source`.
     pub errors: Vec<E>,
 }
 
@@ -95,7 +139,8 @@ mod tests {
     use futures::channel::oneshot;
     use futures::executor::block_on;
     use futures::future::{BoxFuture, FutureExt};
-    use std::future::{Ready, pending, ready};
+    use std::cell::Cell;
+    use std::future::{Ready, pending};
     use std::io;
     use std::rc::Rc;
 
@@ -118,6 +163,44 @@ mod tests {
         assert_eq!(error.errors, ["sent", "received"]);
         let none: [Ready<Result<(), ()>>; 0] = [];
         assert_eq!(block_on(first_ok(none)), Err(NoneOk { errors: vec![] }));
+    }
+
+    #[test]
+    fn the_next_one_starts_after_a_delay_or_when_one_fails() {
+        let (mut results, futures): (Vec<_>, Vec<_>) = (0..4).map(|_| oneshot::channel()).unzip();
+        let (mut ends, delays): (Vec<_>, Vec<_>) = (0..4).map(|_| oneshot::channel()).unzip();
+        let (started, mut delays) = (Cell::new(0), delays.into_iter());
+        let futures = futures.into_iter().map(|future| {
+            started.set(started.get() + 1);
+            future.map(Result::unwrap)
+        });
+        let delay = || delays.next().unwrap().map(Result::unwrap);
+        let mut call = pin!(first_ok_staggered(futures, delay));
+        assert_eq!(started.get(), 0, "nothing starts before it is polled");
+        assert_eq!((call.as_mut().now_or_never(), started.get()), (None, 1));
+        assert_eq!((call.as_mut().now_or_never(), started.get()), (None, 1));
+        ends.remove(0).send(()).unwrap();
+        assert_eq!((call.as_mut().now_or_never(), started.get()), (None, 2));
+        results.remove(0).send(Err("no")).unwrap(); // not the one that has started last
+        assert_eq!((call.as_mut().now_or_never(), started.get()), (None, 3));
+        ends.remove(0); // the delay that this failure has cut short
+        results.remove(0).send(Ok(1)).unwrap(); // the second one still counts
+        assert_eq!((call.now_or_never(), started.get()), (Some(Ok(1)), 3));
+    }
+
+    #[test]
+    fn a_result_comes_before_a_delay_that_is_over_and_no_delay_follows_the_end() {
+        let started = Cell::new(0);
+        let futures = [Err("no"), Ok(1), Ok(2)].map(ready);
+        let futures = futures
+            .into_iter()
+            .inspect(|_| started.set(started.get() + 1));
+        let first = block_on(first_ok_staggered(futures, || ready(())));
+        assert_eq!((first, started.get()), (Ok(1), 2));
+
+        let errors = [Err::<(), _>("a"), Err("b")].map(ready);
+        let none = block_on(first_ok_staggered(errors, pending));
+        assert_eq!(none.unwrap_err().errors, ["a", "b"]);
     }
 
     #[test]
@@ -158,6 +241,13 @@ mod tests {
         let panics = std::panic::AssertUnwindSafe(|| block_on(first_ok(futures(1))));
         assert!(std::panic::catch_unwind(panics).is_err());
         assert_eq!(Rc::strong_count(&inside), 1);
+    }
+
+    #[test]
+    fn a_call_can_be_sent_to_another_thread() {
+        fn is_send(_: impl Send) {}
+        is_send(first_ok([ready(Ok::<_, ()>(1))]));
+        is_send(first_ok_staggered([ready(Ok::<_, ()>(1))], pending));
     }
 
     #[test]

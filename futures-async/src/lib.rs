@@ -1,36 +1,96 @@
-//! Thousands of waits on one thread: futures run as tasks with a limit, retried, stopped
-//! gracefully.
+//! Async tasks with tokio and futures: thousands of waits on one thread. A task costs about a
+//! microsecond and a kilobyte.
 //!
-//! | you want | piece |
-//! |---|---|
-//! | many futures at most so many at a time, failing fast or stopping gracefully | [`Tasks`], in [`tasks`] |
-//! | another attempt after a failure, with backoff and a deadline | [`Retry`], in [`retry`] |
-//! | the first success of a few futures | [`first_ok()`] |
+//! [`tasks`], [`retry`] and [`first_ok`] are modules: copy the file. All others below are recipes:
+//! copy what stands above `fn main`, the rest demonstrates it. The search finds each by the words for
+//! what you want.
 //!
-//! Streams, joins and combinators come from `futures`, which runs on any executor; tasks, timers
-//! and sockets from `tokio`, which runs them on one thread or on many. What you want may be shorter
-//! than a piece: an idiom.
+//! Streams, joins and combinators come from `futures`, which runs on any executor; tasks, timers and
+//! sockets from `tokio`.
 //!
-//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
+//! The other mechanisms are in the crates `threads_fork_join`, `channels_pipeline`, `atomics_counter`
+//! and `rayon_sum`.
 //!
-//! | you want to | idiom |
-//! |---|---|
-//! | do at most n at a time, and keep the errors | `limit.rs` |
-//! | stop accepting, finish, give up after a while | `graceful_shutdown.rs` |
-//! | compute or block from async code | `compute.rs` |
-//! | have all of them, or the first error, and the rest gone | `first_error.rs` |
-//! | give up on a future | `timeout.rs` |
-//! | `select!` in a loop without losing data | `select_loop.rs` |
-//! | know which `Mutex` to use in async code | `shared_state.rs` |
-//! | have one task own the state | `actor.rs` |
-//! | call async code from sync code | `from_sync.rs` |
-//! | do something every n ms, and skip what was missed | `periodic.rs` |
-//! | always have the newest value | `newest_value.rs` |
+//! # Examples of the modules
+//!
+//! An error of [`tasks`] whose own error is a box:
+//!
+//! ```rust
+//! use futures_async::tasks::{Cause, TaskError};
+//! use std::error::Error;
+//!
+//! type BoxError = Box<dyn Error + Send + Sync>;
+//!
+//! fn convert(error: TaskError<BoxError>) -> BoxError {
+//!     match error.cause {
+//!         Cause::Failed(error) => error,
+//!         Cause::Panicked(error) => error.into(),
+//!         Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
+//!     }
+//! }
+//! ```
+//!
+//! The first error ends all:
+//!
+//! ```rust
+//! use futures::stream::{self, StreamExt};
+//! use std::num::NonZero;
+//! use futures_async::tasks::Tasks;
+//!
+//! const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+//!     let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
+//!     assert_eq!(error.to_string(), "task 1 failed");
+//! }
+//! ```
 
+#[doc(alias(
+    "race",
+    "select_ok",
+    "happy eyeballs",
+    "first success",
+    "hedged requests",
+    "fallback",
+    "RFC 8305"
+))]
 pub mod first_ok;
+#[doc(alias(
+    "backoff",
+    "exponential backoff",
+    "jitter",
+    "retry until a deadline",
+    "backon",
+    "tokio-retry",
+    "reconnect",
+    "captured variable cannot escape FnMut closure body"
+))]
 pub mod retry;
+#[doc(alias(
+    "concurrency limit",
+    "JoinSet",
+    "semaphore",
+    "buffer_unordered",
+    "FuturesUnordered",
+    "bounded concurrency",
+    "fail fast",
+    "graceful shutdown",
+    "backpressure",
+    "results in order",
+    "buffered(0) hangs"
+))]
 pub mod tasks;
 
-pub use first_ok::{NoneOk, first_ok};
-pub use retry::{GaveUp, Reason, Retry};
-pub use tasks::{Cause, Counts, TaskError, Tasks};
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
+
+#[cfg(all(doc, not(doctest)))]
+#[doc(inline)]
+pub use recipes::*;
+
+/// The examples of the README, which the modules show too, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,168 +1,196 @@
-//! The futures of a stream, as tasks, at most so many at a time: fails fast, or stops gracefully.
+//! Async tasks with a concurrency limit: fail fast, or shut down gracefully.
+//!
+//! ```ignore
+//! use futures::stream::{self, StreamExt};
+//! use std::num::NonZero;
+//! use tasks::Tasks;
+//!
+//! const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+//!     let mut tasks = Tasks::new(LIMIT, futures);
+//!     let (mut sum, mut errors) = (0, 0);
+//!     while let Some(result) = tasks.next().await {
+//!         match result {
+//!             Ok(number) => sum += number,
+//!             Err(_) => errors += 1,
+//!         }
+//!     }
+//!     assert_eq!((sum, errors), (4, 1));
+//! }
+//! ```
 //!
 //! # When to use it
 //!
-//! When a limit is not all you need:
+//! For many futures of one kind, if a semaphore or `buffer_unordered` is not enough:
 //!
-//! - the first error is to cancel the rest, and you go on only when the rest is gone:
+//! - the first error cancels the rest, and you go on once the rest is gone:
 //!   [`fail_fast`](Tasks::fail_fast), [`shutdown`](Tasks::shutdown);
-//! - on a signal nothing new is to start, and what runs gets some time:
+//! - on a signal nothing new starts, and what runs gets a grace period:
 //!   [`stop_on`](Tasks::stop_on), [`counts`](Tasks::counts);
-//! - a panic is to be that item's error, with its position.
-//!
-//! Results come as they are ready, or [`in_order`](Tasks::in_order) of the input. A task costs
-//! about a microsecond and a kilobyte. On a runtime of many threads, consume them inside
-//! `tokio::spawn`: `block_on` runs its future on the caller's thread, which the workers have to wake.
+//! - a panic is an error with the index of its future, and the other tasks go on.
 //!
 //! # When not to use it
 //!
-//! For a limit alone. This line has one, and its tasks are cancelled when it is dropped:
-//!
-//! ```
-//! use futures::stream::{self, StreamExt};
-//! use tokio_util::task::AbortOnDropHandle;
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! # async fn fetch(n: u32) -> u32 { n }
-//! let fetches = stream::iter(0..9).map(|n| AbortOnDropHandle::new(tokio::spawn(fetch(n))));
-//! let mut pages = fetches.buffered(3); // 0 would wait for ever; `buffer_unordered(3)`: as ready
-//! assert_eq!(pages.next().await.unwrap().unwrap(), 0);
-//! # });
-//! ```
-//!
-//! Without `spawn` it has a trap: its futures stand still while the loop that takes the results
-//! awaits something else, and their timeouts pass unseen. Without the handle, dropping it leaves
-//! the tasks running.
-//!
-//! - To compute: what does not await lets nothing else run on its thread. See rayon, or
+//! - For a limit alone: see the recipe `limit.rs`.
+//! - To compute: a future that does not await blocks its thread. Use rayon, or
 //!   `tokio::task::spawn_blocking`.
-//! - For futures that borrow, or are not `Send`: `buffer_unordered`, in a loop that awaits nothing
-//!   else.
+//! - For futures that borrow or are not `Send`: use `buffer_unordered`, in a loop that awaits
+//!   nothing else.
 //!
 //! # How it ends
 //!
-//! The stream ends when its source has ended and every result is taken. An error or a panic is that
-//! future's result; the others go on. Dropping a [`Tasks`] cancels what it started: each future is
-//! dropped where it awaits, so what must not be lost has to be kept outside of it. That reaches
-//! neither what a future has itself spawned, nor one that never awaits. When the runtime shuts
-//! down, what still runs is cancelled, nothing new starts, and the stream ends.
+//! The stream ends once its source has ended and every result has been taken. An error or a panic
+//! is the result of its future; the others go on. Dropping a [`Tasks`] cancels its tasks: each is
+//! dropped where it awaits. What a future has itself spawned goes on, and so does a future that
+//! never awaits. If the runtime shuts down, running tasks are cancelled and the stream ends.
+//!
+//! # To use it
+//!
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod tasks;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
 //!
 //! Needs: `cargo add futures --no-default-features --features std`,
-//! `cargo add tokio --features rt,time`.
-//! To run it: `#[tokio::main]` needs `--features macros,rt-multi-thread`, too.
+//! `cargo add tokio --features rt,time`. The example needs `--features macros,rt-multi-thread` too.
+//!
 //! Its tests: `cargo add --dev futures --no-default-features --features executor`,
-//! `cargo add --dev tokio --features rt-multi-thread,test-util`,
-//! `cargo add --dev tokio-util --features rt`.
+//! `cargo add --dev tokio --features rt-multi-thread,test-util`.
 
 use futures::future::{BoxFuture, Fuse, FutureExt};
-use futures::stream::{self, FusedStream, Stream, StreamExt};
-use std::collections::{BTreeMap, HashMap};
+use futures::stream::{Stream, StreamExt};
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::mem;
+use std::future::{Future, poll_fn};
 use std::num::NonZero;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet, coop};
 use tokio::time::sleep;
 
-/// Runs the futures of a stream as tasks, at most `limit` at a time: a stream of their results.
+/// Spawns the futures of a stream, at most `limit` at a time. It is a stream of their results, in
+/// the order in which they come.
 ///
-/// Nothing is taken from the source beyond the limit, and a result counts until it is taken: a slow
-/// consumer holds the source back, and no more than `limit` results wait in memory. Tasks that have
-/// started go on while the consumer does something else; new ones start when it comes back for a
-/// result.
+/// Unread results count against the limit, so a slow consumer applies backpressure. Running tasks
+/// go on while the consumer does something else; new ones start when it asks for a result.
+///
+/// A task costs about a microsecond and a kilobyte. On a multi-thread runtime, consume the stream
+/// in a task (`tokio::spawn`): `block_on` polls it on the caller's thread, which each result has to
+/// wake.
+///
+/// # Results in input order
+///
+/// For all results at once, use [`fail_fast`](Self::fail_fast). To use each as soon as those before
+/// it are there, number the futures and keep results that are early. A slow one then delays the
+/// output, but not the tasks:
+///
+/// ```ignore
+/// use futures::stream::{self, StreamExt};
+/// use std::collections::BTreeMap;
+/// use std::num::{NonZero, ParseIntError};
+/// use tasks::Tasks;
+///
+/// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let futures = stream::iter(["1", "x", "3"]).enumerate();
+///     let futures = futures.map(|(index, text)| async move {
+///         let number: u64 = text.parse()?;
+///         Ok::<_, ParseIntError>((index, number))
+///     });
+///     let mut tasks = Tasks::new(LIMIT, futures);
+///     let (mut early, mut next, mut output) = (BTreeMap::new(), 0, Vec::new());
+///     while let Some(result) = tasks.next().await {
+///         let (index, line) = match result {
+///             Ok((index, number)) => (index, number.to_string()),
+///             Err(error) => (error.index, error.to_string()),
+///         };
+///         early.insert(index, line);
+///         while let Some(line) = early.remove(&next) {
+///             output.push(line);
+///             next += 1;
+///         }
+///     }
+///     assert_eq!(output, ["1", "task 1 failed", "3"]);
+/// }
+/// ```
 ///
 /// # When it does not compile
 ///
 /// | the compiler says | do |
 /// |---|---|
+/// | expected `NonZero<usize>`, found integer | `const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();` |
 /// | expected `async` block, found a different `async` block | `.boxed()` both: one type for all |
 /// | expected `u32` to be a `Result<_, _>` | end the future with `Ok::<_, Infallible>(value)` |
-/// | `Rc<_>` cannot be sent between threads safely | `Arc`, for tasks move between threads |
+/// | `Rc<_>` cannot be sent between threads safely | use `Arc`: tasks move between threads |
 /// | `dyn Error` cannot be sent between threads safely | `Box<dyn Error + Send + Sync>` |
-/// | borrowed data escapes, may outlive, `'static` | clone what each needs, then `async move` |
+/// | borrowed data escapes, may outlive, `'static` | clone what each future needs, then `async move` |
 /// | captured variable cannot escape `FnMut` closure body | as above, or `Arc<Mutex<_>>` for `&mut` |
-/// | `?` couldn't convert the error | `E` is a box or an `anyhow::Error`: see [`TaskError`] |
+/// | `?` couldn't convert the error, in a function that returns `io::Result` | `.map_err(io::Error::other)?` |
+/// | `?` couldn't convert the error, and `E` is a box or an `anyhow::Error` | see [`TaskError`] |
 ///
 /// # Panics
 ///
-/// When polled outside of a tokio runtime; with [`stop_on`](Self::stop_on), in one without time
-/// enabled; and when its source or the `stop` future panics.
-///
-/// # Examples
-///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use futures::{StreamExt, stream};
-/// use futures_async::Tasks;
-/// use std::num::NonZero;
-///
-/// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
-///
-/// let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<i32>() });
-/// let results: Vec<_> = Tasks::new(LIMIT, futures).in_order().collect().await;
-/// assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
-///
-/// let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<i32>() });
-/// let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
-/// assert_eq!(error.to_string(), "task 1 failed");
-/// # });
-/// ```
+/// If polled outside of a tokio runtime; or, during the grace period of
+/// [`stop_on`](Self::stop_on), in one that has no time enabled or has shut down; or if its source
+/// or the `stop` future panics.
 #[must_use = "streams do nothing unless polled"]
 pub struct Tasks<S, T, E> {
-    /// Gone once it has ended or nothing new may start.
+    /// `None` once nothing new may start.
     source: Option<S>,
     limit: NonZero<usize>,
     running: JoinSet<Result<T, E>>,
-    positions: HashMap<Id, usize>,
-    /// Which result is next, if they come in order.
-    next: Option<usize>,
-    /// Results whose turn has not come.
-    early: BTreeMap<usize, Result<T, TaskError<E>>>,
-    /// First the stop, then the end of the grace period.
+    /// Of each running task: the index of its future in the source.
+    indices: HashMap<Id, usize>,
+    /// The stop, then the end of the grace period, then nothing.
     stop: Fuse<BoxFuture<'static, ()>>,
-    /// Taken by the stop.
+    /// `None` once the grace period has begun.
     grace: Option<Duration>,
     counts: Counts,
 }
 
-/// What became of the tasks. Once the stream has ended, `started == done + failed + cancelled`.
+/// What became of the tasks. At the end of the stream, `started == done + failed + cancelled`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Futures taken from the source and spawned.
+    /// Futures that were spawned.
     pub started: usize,
     /// Results that were `Ok`.
     pub done: usize,
     /// Results that were `Err`, and panics.
     pub failed: usize,
-    /// Tasks that still ran when the grace period ended, at [`shutdown`](Tasks::shutdown), after the
-    /// error of [`fail_fast`](Tasks::fail_fast), or at the end of the runtime.
+    /// Tasks that still ran at the end of the grace period, at [`shutdown`](Tasks::shutdown), after
+    /// the error of [`fail_fast`](Tasks::fail_fast), or at the end of the runtime.
     pub cancelled: usize,
 }
 
 /// A task has no value.
 ///
-/// `?` cannot convert it if `E` is a box or an `anyhow::Error`, which are no [`Error`]. This can:
+/// If `E` is a box or an `anyhow::Error`, this is no [`Error`], and `?` cannot convert it. Convert
+/// it by hand:
 ///
-/// ```
-/// # use futures_async::{Cause, TaskError};
-/// # type BoxError = Box<dyn std::error::Error + Send + Sync>;
-/// # fn example(result: Result<(), TaskError<BoxError>>) -> Result<(), BoxError> {
-/// let result = result.map_err(|error| match error.cause {
-///     Cause::Failed(error) => error,
-///     Cause::Panicked(error) => error.into(),
-///     Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
-/// });
-/// # result
-/// # }
+/// ```ignore
+/// use std::error::Error;
+/// use tasks::{Cause, TaskError};
+///
+/// type BoxError = Box<dyn Error + Send + Sync>;
+///
+/// fn convert(error: TaskError<BoxError>) -> BoxError {
+///     match error.cause {
+///         Cause::Failed(error) => error,
+///         Cause::Panicked(error) => error.into(),
+///         Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
+///     }
+/// }
 /// ```
 #[derive(Debug)]
 pub struct TaskError<E> {
-    /// Of its future in the source, counted from 0.
-    pub position: usize,
+    /// The index of its future in the source, counted from 0.
+    pub index: usize,
     /// Why.
     pub cause: Cause<E>,
 }
@@ -170,13 +198,16 @@ pub struct TaskError<E> {
 /// Why a task has no value.
 #[derive(Debug)]
 pub enum Cause<E> {
-    /// The future's own error.
+    /// The future returned this error.
     Failed(E),
-    /// The future panicked; `into_panic` gives the payload.
+    /// The future panicked; `into_panic` returns the payload.
     Panicked(JoinError),
     /// It was cancelled: see [`Counts::cancelled`].
     Cancelled,
 }
+
+/// A result, with the index of its future.
+type Finished<T, E> = (usize, Result<T, TaskError<E>>);
 
 impl<S, F, T, E> Tasks<S, T, E>
 where
@@ -185,63 +216,47 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Makes the stream; nothing runs before it is polled. A source that is not `Unpin` goes into
+    /// Makes the stream; nothing runs before it is polled. Wrap a source that is not `Unpin` in
     /// `Box::pin`.
     pub fn new(limit: NonZero<usize>, source: S) -> Self {
         Self {
             source: Some(source),
             limit,
             running: JoinSet::new(),
-            positions: HashMap::new(),
-            next: None,
-            early: BTreeMap::new(),
+            indices: HashMap::new(),
             stop: Fuse::terminated(),
             grace: None,
             counts: Counts::default(),
         }
     }
 
-    /// Makes results come in order of the input. One that is slow holds back those behind it
-    /// (head-of-line blocking), and as they count, new ones too. Changes nothing once a future has
-    /// started.
-    pub fn in_order(mut self) -> Self {
-        if self.counts.started == 0 {
-            self.next = Some(0);
-        }
-        self
-    }
-
-    /// Once `stop` is ready, nothing new starts; what still runs `grace` later is cancelled. Both
-    /// are noticed when the stream is polled. Replaces an earlier one.
+    /// Starts nothing new once `stop` is ready, whatever its output. Cancels what still runs `grace`
+    /// later. Replaces an earlier stop.
     ///
-    /// The futures that run know nothing of it. Those that can end early get it too:
+    /// ```ignore
+    /// use futures::stream::{self, StreamExt};
+    /// use std::convert::Infallible;
+    /// use std::num::NonZero;
+    /// use std::time::Duration;
+    /// use tasks::Tasks;
     ///
+    /// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+    /// const GRACE: Duration = Duration::from_secs(10);
+    ///
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let futures = stream::iter(0..9).map(|n| async move { Ok::<_, Infallible>(n) });
+    ///     let mut tasks = Tasks::new(LIMIT, futures).stop_on(tokio::signal::ctrl_c(), GRACE);
+    ///     while let Some(_result) = tasks.next().await {}
+    ///     assert_eq!(tasks.counts().done, 9);
+    /// }
     /// ```
-    /// use futures::{FutureExt, StreamExt, future, stream};
-    /// use futures_async::Tasks;
-    /// # use std::{convert::Infallible, num::NonZero, time::Duration};
     ///
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// # let signal = async {};
-    /// # let work = || future::pending::<()>();
-    /// # let (limit, grace) = (NonZero::<usize>::MIN, Duration::from_secs(600));
-    /// let stop = signal.boxed().shared(); // or a `CancellationToken` of tokio-util
-    /// let token = stop.clone();
-    /// let futures = stream::repeat(()).map(|()| {
-    ///     let (work, token) = (work(), token.clone());
-    ///     async move { Ok::<_, Infallible>(future::select(Box::pin(work), token).await) }
-    /// });
-    /// let mut tasks = Tasks::new(limit, futures).stop_on(stop, grace);
-    /// while tasks.next().await.is_some() {}
-    /// assert_eq!(tasks.counts().cancelled, 0);
-    /// # });
-    /// ```
-    pub fn stop_on(
-        mut self,
-        stop: impl Future<Output = ()> + Send + 'static,
-        grace: Duration,
-    ) -> Self {
-        self.stop = stop.boxed().fuse();
+    /// The running futures do not notice the stop. To let them end early, give them a
+    /// `CancellationToken` of tokio-util, and its `cancelled_owned()` to this method. The stop takes
+    /// effect when the stream is polled.
+    pub fn stop_on(mut self, stop: impl Future + Send + 'static, grace: Duration) -> Self {
+        self.stop = stop.map(drop).boxed().fuse();
         self.grace = Some(grace);
         self
     }
@@ -252,68 +267,64 @@ where
         self.counts
     }
 
-    /// Collects the values, in order of the input; or at the first error to come, cancels the other
-    /// tasks, waits until they are gone, and returns it. There may be another one at a lower
-    /// position: to wait for that would defeat failing fast.
+    /// Collects the values, in input order. At the first error to come, cancels the other tasks,
+    /// waits until they are gone, and returns the error.
     ///
-    /// After a stop, the values are those of the futures that were started. A task that outlasts the
-    /// grace period is an error. Called again, it has nothing left and returns no values. To tell a
-    /// stop from the end, keep the token and look at it.
+    /// ```ignore
+    /// use futures::stream::{self, StreamExt};
+    /// use std::num::NonZero;
+    /// use tasks::Tasks;
     ///
-    /// Dropping the future of this method loses what it has collected; the results after that come
-    /// as they are ready.
+    /// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+    ///
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+    ///     let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
+    ///     assert_eq!(error.to_string(), "task 1 failed");
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The first task that has no value.
+    /// The first task that has no value. A task with a lower index may fail later; it is not waited
+    /// for.
+    ///
+    /// # Details
+    ///
+    /// - After a stop, returns the values of the futures that were started; a task that outlasts the
+    ///   grace period is an error. To tell a stop from the end, keep the token and look at it.
+    /// - Called again, it returns no values. Dropping its future loses what it has collected.
     pub async fn fail_fast(&mut self) -> Result<Vec<T>, TaskError<E>> {
-        self.next = None; // what is taken here would be missing from the order later
-        let early = stream::iter(mem::take(&mut self.early));
-        let mut finished = early.chain(stream::poll_fn(|context| self.poll_finished(context)));
         let mut values = Vec::new();
-        while let Some((position, result)) = finished.next().await {
+        while let Some((index, result)) = poll_fn(|context| self.poll_finished(context)).await {
             match result {
-                Ok(value) => values.push((position, value)),
+                Ok(value) => values.push((index, value)),
                 Err(error) => {
-                    drop(finished);
                     self.shutdown().await;
                     return Err(error);
                 }
             }
         }
-        values.sort_unstable_by_key(|&(position, _)| position);
+        values.sort_unstable_by_key(|&(index, _)| index);
         Ok(values.into_iter().map(|(_, value)| value).collect())
     }
 
-    /// Cancels all tasks and waits until they are gone. (Dropping it would not wait.) The results
-    /// that have not been taken are lost, and the stream has ended.
+    /// Cancels all tasks and waits until they are gone. (Dropping a [`Tasks`] does not wait.) Their
+    /// results are lost, and the stream has ended.
     pub async fn shutdown(&mut self) {
-        self.next = None; // likewise
         self.source = None;
-        self.early.clear();
         self.running.abort_all();
-        while stream::poll_fn(|context| self.poll_finished(context))
-            .next()
-            .await
-            .is_some()
-        {}
+        while let Some(_lost) = poll_fn(|context| self.poll_finished(context)).await {}
     }
 
-    /// The next task to finish, with its position, whatever the order of the stream.
+    /// The next task to finish. Starts others as long as there is room.
     fn poll_finished(&mut self, context: &mut Context) -> Poll<Option<Finished<T, E>>> {
-        // First, so that a source which is always ready does not outrun the stop.
-        while self.stop.poll_unpin(context).is_ready() {
-            match self.grace.take() {
-                Some(grace) => {
-                    self.source = None;
-                    self.stop = sleep(grace).boxed().fuse();
-                }
-                None => self.running.abort_all(),
-            }
-        }
-        // In turn, so that results come before the limit is reached.
         loop {
-            let has_started = self.start(context);
+            // Before each start, as a source that is always ready would outrun the stop; and one
+            // start at a time, so that results come before the limit is reached.
+            self.poll_stop(context);
+            let has_started = self.start_one(context);
             match self.running.poll_join_next_with_id(context) {
                 Poll::Ready(Some(joined)) => return Poll::Ready(Some(self.finish(joined))),
                 _ if has_started => {}
@@ -323,22 +334,37 @@ where
         }
     }
 
-    /// Spawns one more future, if there is one and room for it. Returns whether it did.
-    fn start(&mut self, context: &mut Context) -> bool {
-        let has_room = self.running.len() + self.early.len() < self.limit.get();
-        let Some(source) = self.source.as_mut().filter(|_| has_room) else {
+    fn poll_stop(&mut self, context: &mut Context) {
+        while self.stop.poll_unpin(context).is_ready() {
+            match self.grace.take() {
+                Some(grace) => {
+                    self.source = None;
+                    self.stop = sleep(grace).boxed().fuse();
+                }
+                None => self.running.abort_all(),
+            }
+        }
+    }
+
+    /// Spawns the next future, if there is one and room for it. Returns whether it did.
+    fn start_one(&mut self, context: &mut Context) -> bool {
+        let Some(source) = &mut self.source else {
             return false;
         };
-        // Out of the budget that tokio gives a task until it has to let others run: to start as many
-        // as the limit allows may take long.
+        if self.running.len() >= self.limit.get() {
+            return false;
+        }
+        // tokio's budget for a task, so that starting many lets other tasks run.
         let Poll::Ready(budget) = coop::poll_proceed(context) else {
             return false;
         };
+        // Panics outside of a runtime, so before a future is taken.
+        let runtime = Handle::current();
         match source.poll_next_unpin(context) {
             Poll::Ready(Some(future)) => {
                 budget.made_progress();
-                let id = self.running.spawn(future).id();
-                self.positions.insert(id, self.counts.started);
+                let id = self.running.spawn_on(future, &runtime).id();
+                self.indices.insert(id, self.counts.started);
                 self.counts.started += 1;
                 true
             }
@@ -360,21 +386,16 @@ where
             Ok(_) => self.counts.done += 1,
             Err(Cause::Cancelled) => {
                 self.counts.cancelled += 1;
-                // If it was not us, the runtime shuts down, and cancels whatever would be next.
+                // Perhaps by the runtime, which shuts down and would cancel all that follow.
                 self.source = None;
             }
             Err(_) => self.counts.failed += 1,
         }
-        // There always is one: `start` has put it there.
-        let position = self.positions.remove(&id).unwrap_or_default();
-        (
-            position,
-            result.map_err(|cause| TaskError { position, cause }),
-        )
+        // `start_one` has inserted it.
+        let index = self.indices.remove(&id).unwrap_or_default();
+        (index, result.map_err(|cause| TaskError { index, cause }))
     }
 }
-
-type Finished<T, E> = (usize, Result<T, TaskError<E>>);
 
 impl<S, F, T, E> Stream for Tasks<S, T, E>
 where
@@ -386,29 +407,8 @@ where
     type Item = Result<T, TaskError<E>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Self::Item>> {
-        let tasks = self.get_mut();
-        loop {
-            let next = tasks.next;
-            if let Some(result) = next.and_then(|next| tasks.early.remove(&next)) {
-                tasks.next = next.map(|next| next + 1);
-                return Poll::Ready(Some(result));
-            }
-            match ready!(tasks.poll_finished(context)) {
-                Some((position, result)) if tasks.next.is_some() => {
-                    tasks.early.insert(position, result);
-                }
-                finished => return Poll::Ready(finished.map(|(_, result)| result)),
-            }
-        }
-    }
-}
-
-impl<S, T, E> FusedStream for Tasks<S, T, E>
-where
-    Self: Stream,
-{
-    fn is_terminated(&self) -> bool {
-        self.source.is_none() && self.running.is_empty() && self.early.is_empty()
+        let finished = self.get_mut().poll_finished(context);
+        finished.map(|finished| finished.map(|(_index, result)| result))
     }
 }
 
@@ -428,7 +428,7 @@ impl<E> fmt::Display for TaskError<E> {
             Cause::Panicked(_) => "panicked",
             Cause::Cancelled => "was cancelled",
         };
-        write!(f, "task {} {what}", self.position)
+        write!(f, "task {} {what}", self.index)
     }
 }
 
@@ -449,6 +449,7 @@ mod tests {
     use super::*;
     use futures::executor::block_on;
     use futures::future::join;
+    use futures::stream;
     use std::convert::Infallible;
     use std::future::{pending, ready};
     use std::io;
@@ -541,19 +542,18 @@ mod tests {
     }
 
     #[test]
-    fn results_come_as_they_are_ready_or_in_order_of_the_input() {
+    fn results_come_as_they_are_ready_and_all_of_them_in_input_order() {
         in_paused_time(|| async {
-            let times = [30, 10, 20];
-            let results: Vec<_> = Tasks::new(limit(3), waits(&times)).collect().await;
-            assert_eq!(Vec::from_iter(results.into_iter().flatten()), [10, 20, 30]);
-            for n in [1, 2, 3, 100] {
-                let tasks = Tasks::new(limit(n), waits(&times)).in_order();
-                let results: Vec<_> = tasks.collect().await;
-                assert_eq!(
-                    Vec::from_iter(results.into_iter().flatten()),
-                    times,
-                    "limit {n}"
-                );
+            for (n, expected) in [
+                (1, [30, 10, 20]),
+                (2, [10, 30, 20]), // 20 starts after 10 and ends with 30, which was first
+                (3, [10, 20, 30]),
+                (100, [10, 20, 30]),
+            ] {
+                let times = [30, 10, 20];
+                let results: Vec<_> = Tasks::new(limit(n), waits(&times)).collect().await;
+                let results: Vec<_> = results.into_iter().flatten().collect();
+                assert_eq!(results, expected, "limit {n}");
                 let values = Tasks::new(limit(n), waits(&times)).fail_fast().await;
                 assert_eq!(values.unwrap(), times, "limit {n}");
             }
@@ -561,56 +561,23 @@ mod tests {
     }
 
     #[test]
-    fn in_order_each_result_comes_as_soon_as_those_before_it_are_there() {
-        in_paused_time(|| async {
-            let start = Instant::now();
-            let tasks = Tasks::new(limit(3), waits(&[30, 10, 20, 50])).in_order();
-            let times: Vec<_> = tasks.map(|_| start.elapsed()).collect().await;
-            assert_eq!(times, [30, 30, 30, 80].map(ms));
-
-            let mut tasks = Tasks::new(limit(9), waits(&[30, 10])).in_order();
-            assert_eq!(tasks.next().await.unwrap().unwrap(), 30);
-            assert!(!tasks.is_terminated(), "there is one, whose turn has come");
-            assert_eq!(tasks.next().await.unwrap().unwrap(), 10);
-            assert!(tasks.is_terminated());
-        });
-    }
-
-    #[test]
-    fn once_a_future_has_started_the_order_stays() {
-        in_paused_time(|| async {
-            let mut tasks = Tasks::new(limit(2), waits(&[20, 10, 5]));
-            assert_eq!(tasks.next().await.unwrap().unwrap(), 10);
-            let results: Vec<_> = tasks.in_order().collect().await;
-            assert_eq!(Vec::from_iter(results.into_iter().flatten()), [5, 20]);
-        });
-    }
-
-    #[test]
     fn no_futures_give_no_results() {
         in_paused_time(|| async {
-            let tasks = || Tasks::new(limit(1), waits(&[]));
-            assert!(tasks().fail_fast().await.unwrap().is_empty());
-            for mut tasks in [tasks(), tasks().in_order()] {
-                assert!(!tasks.is_terminated());
-                assert!(tasks.next().await.is_none());
-                assert!(tasks.is_terminated());
-                assert!(tasks.next().await.is_none(), "polled again after its end");
-            }
+            let mut tasks = Tasks::new(limit(1), waits(&[]));
+            assert!(tasks.next().await.is_none());
+            assert!(tasks.next().await.is_none(), "polled again after its end");
+            assert!(tasks.fail_fast().await.unwrap().is_empty());
+            assert_eq!(counts(tasks.counts()), [0; 4]);
         });
     }
 
     #[test]
     fn the_limit_is_reached_and_never_exceeded() {
         in_paused_time(|| async {
-            for (n, in_order) in [1, 2, 7, 99, 100, 101, 500]
-                .iter()
-                .flat_map(|n| [(*n, true), (*n, false)])
-            {
+            for n in [1, 2, 7, 99, 100, 101, 500] {
                 let (taken, running) = (Gauge::default(), Gauge::default());
                 let source = stream::iter(0..400).map(|time| {
-                    // From the moment it is taken from the source, a future counts, until its
-                    // result is taken.
+                    // A future counts from the moment it is taken until its result is taken.
                     let (inside, running) = (taken.enter(), running.clone());
                     async move {
                         let _inside = running.enter();
@@ -619,7 +586,6 @@ mod tests {
                     }
                 });
                 let tasks = Tasks::new(limit(n), source);
-                let tasks = if in_order { tasks.in_order() } else { tasks };
                 assert_eq!(tasks.map(drop).count().await, 400);
                 assert_eq!((taken.peak(), running.peak()), (n.min(400), n.min(400)));
             }
@@ -627,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_reached_and_never_exceeded_on_a_runtime_of_many_threads() {
+    fn the_limit_is_reached_and_never_exceeded_on_a_multi_thread_runtime() {
         within_deadline(|| {
             let mut runtime = Builder::new_multi_thread();
             let runtime = runtime.worker_threads(4).build().unwrap();
@@ -683,20 +649,17 @@ mod tests {
     }
 
     #[test]
-    fn results_that_are_not_taken_hold_the_source_back() {
+    fn unread_results_count_against_the_limit() {
         in_paused_time(|| async {
-            for in_order in [false, true] {
-                let taken = AtomicUsize::new(0);
-                let source = waits(&[1; 10]).inspect(|_| {
-                    taken.fetch_add(1, Ordering::Relaxed);
-                });
-                let tasks = Tasks::new(limit(3), source);
-                let mut tasks = if in_order { tasks.in_order() } else { tasks };
-                for results in 0..8 {
-                    tasks.next().await.unwrap().unwrap();
-                    sleep(ms(1000)).await; // all that run are done by then
-                    assert_eq!(taken.load(Ordering::Relaxed), 3 + results);
-                }
+            let taken = AtomicUsize::new(0);
+            let source = waits(&[1; 10]).inspect(|_| {
+                taken.fetch_add(1, Ordering::Relaxed);
+            });
+            let mut tasks = Tasks::new(limit(3), source);
+            for results in 0..8 {
+                tasks.next().await.unwrap().unwrap();
+                sleep(ms(1000)).await; // all that run are done by then
+                assert_eq!(taken.load(Ordering::Relaxed), 3 + results);
             }
         });
     }
@@ -713,129 +676,115 @@ mod tests {
         });
     }
 
+    /// Three futures, of which `at` panics, the next one fails, and the third one succeeds.
+    fn one_of_each(
+        at: u64,
+    ) -> impl Stream<Item = impl Future<Output = Result<u64, u64>> + Send + 'static> + Unpin {
+        stream::iter(0..3).map(move |n| async move {
+            sleep(ms(30 - 10 * n)).await;
+            if n == at {
+                panic!("number {n}")
+            }
+            if n == (at + 1) % 3 { Err(n) } else { Ok(n) }
+        })
+    }
+
     #[test]
     #[cfg(panic = "unwind")]
-    fn errors_and_panics_leave_the_other_results() {
+    fn errors_and_panics_have_their_index_and_leave_the_other_results() {
         in_paused_time(|| async {
             for at in 0..3 {
-                let source = stream::iter(0..3).map(|n| async move {
-                    sleep(ms(n as u64)).await;
-                    if n == at {
-                        panic!("number {n}")
-                    }
-                    if n == (at + 1) % 3 { Err(n) } else { Ok(n) }
-                });
-                let mut tasks = Tasks::new(limit(2), source).in_order();
-                let results: Vec<_> = tasks.by_ref().collect().await;
-                for (n, result) in results.into_iter().enumerate() {
-                    match (result, (n + 3 - at) % 3) {
-                        (
-                            Err(TaskError {
-                                position,
-                                cause: Cause::Panicked(error),
-                            }),
-                            0,
-                        ) => {
-                            let payload = error.into_panic().downcast::<String>().unwrap();
-                            assert_eq!((position, *payload), (n, format!("number {at}")));
+                let mut tasks = Tasks::new(limit(2), one_of_each(at));
+                let mut seen = Vec::new();
+                while let Some(result) = tasks.next().await {
+                    match result {
+                        Ok(value) => seen.push((value, "done".into())),
+                        Err(TaskError { index, cause }) => {
+                            let text = match cause {
+                                Cause::Failed(error) => format!("error {error}"),
+                                Cause::Panicked(error) => {
+                                    *error.into_panic().downcast::<String>().unwrap()
+                                }
+                                Cause::Cancelled => "cancelled".into(),
+                            };
+                            seen.push((index as u64, text));
                         }
-                        (
-                            Err(TaskError {
-                                position,
-                                cause: Cause::Failed(error),
-                            }),
-                            1,
-                        ) => {
-                            assert_eq!((position, error), (n, n));
-                        }
-                        (Ok(value), 2) => assert_eq!(value, n),
-                        (result, _) => panic!("{n}: {result:?}"),
                     }
                 }
-                assert!(tasks.positions.is_empty());
+                seen.sort_unstable();
+                let mut expected = [
+                    (at, format!("number {at}")),
+                    ((at + 1) % 3, format!("error {}", (at + 1) % 3)),
+                    ((at + 2) % 3, "done".into()),
+                ];
+                expected.sort_unstable();
+                assert_eq!(seen, expected);
+                assert!(tasks.indices.is_empty());
                 assert_eq!(counts(tasks.counts()), [3, 1, 2, 0]);
             }
         });
     }
 
     #[test]
+    #[cfg(panic = "unwind")]
+    fn failing_fast_reports_the_first_to_come() {
+        in_paused_time(|| async {
+            let error = Tasks::new(limit(3), one_of_each(2)).fail_fast().await;
+            let error = error.unwrap_err();
+            assert!(matches!(error.cause, Cause::Panicked(_)), "{error:?}");
+            assert_eq!(error.index, 2);
+            let error = Tasks::new(limit(3), one_of_each(1)).fail_fast().await;
+            assert!(matches!(error.unwrap_err().cause, Cause::Failed(2)));
+        });
+    }
+
+    #[test]
     fn failing_fast_returns_when_the_other_tasks_are_gone() {
         in_paused_time(|| async {
-            for in_order in [false, true] {
-                let (inside, started) = (Gauge::default(), Arc::new(AtomicUsize::new(0)));
-                let source = stream::iter(0..100).map(|n| {
-                    let (inside, started) = (inside.clone(), Arc::clone(&started));
-                    async move {
-                        let _inside = inside.enter();
-                        started.fetch_add(1, Ordering::Relaxed);
-                        match n {
-                            4 => {
-                                sleep(ms(1)).await; // until the others are inside, too
-                                Err("no")
-                            }
-                            _ => pending().await,
+            let (inside, started) = (Gauge::default(), Arc::new(AtomicUsize::new(0)));
+            let source = stream::iter(0..100).map(|n| {
+                let (inside, started) = (inside.clone(), Arc::clone(&started));
+                async move {
+                    let _inside = inside.enter();
+                    started.fetch_add(1, Ordering::Relaxed);
+                    match n {
+                        4 => {
+                            sleep(ms(1)).await; // until the others are inside, too
+                            Err("no")
                         }
+                        _ => pending().await,
                     }
-                });
-                let tasks = Tasks::new(limit(10), source);
-                let mut tasks = if in_order { tasks.in_order() } else { tasks };
-                let result: Result<Vec<()>, _> = tasks.fail_fast().await;
-                assert_eq!((inside.inside(), started.load(Ordering::Relaxed)), (0, 10));
-                let error = result.unwrap_err();
-                assert!(matches!(error.cause, Cause::Failed("no")), "{error:?}");
-                assert_eq!(error.position, 4);
-                assert_eq!(counts(tasks.counts()), [10, 0, 1, 9]);
-                assert!(tasks.next().await.is_none(), "goes on after the error");
-                assert!(tasks.is_terminated());
-            }
+                }
+            });
+            let mut tasks = Tasks::new(limit(10), source);
+            let result: Result<Vec<()>, _> = tasks.fail_fast().await;
+            assert_eq!((inside.inside(), started.load(Ordering::Relaxed)), (0, 10));
+            let error = result.unwrap_err();
+            assert!(matches!(error.cause, Cause::Failed("no")), "{error:?}");
+            assert_eq!(error.index, 4);
+            assert_eq!(counts(tasks.counts()), [10, 0, 1, 9]);
+            assert!(tasks.next().await.is_none(), "goes on after the error");
+            assert!(tasks.fail_fast().await.unwrap().is_empty());
         });
     }
 
     #[test]
-    fn failing_fast_takes_the_results_that_have_not_been_taken() {
+    fn after_failing_fast_was_dropped_the_other_results_come() {
         in_paused_time(|| async {
-            let mut tasks = Tasks::new(limit(4), waits(&[30, 10, 50, 20])).in_order();
-            assert_eq!(tasks.next().await.unwrap().unwrap(), 30);
-            assert_eq!(tasks.fail_fast().await.unwrap(), [10, 50, 20]);
-            assert!(tasks.next().await.is_none());
-        });
-    }
-
-    #[test]
-    fn after_failing_fast_was_dropped_the_other_results_come_as_they_are_ready() {
-        in_paused_time(|| async {
-            let mut tasks = Tasks::new(limit(2), waits(&[10, 100, 10, 10, 10, 10, 10])).in_order();
+            let mut tasks = Tasks::new(limit(2), waits(&[10, 100, 10, 10, 10, 10, 10]));
             assert!(timeout(ms(50), tasks.fail_fast()).await.is_err());
             assert_eq!(timeout(ms(1000), tasks.by_ref().count()).await, Ok(3));
-            assert!(tasks.is_terminated());
         });
     }
 
     #[test]
     fn after_a_shutdown_was_dropped_the_stream_ends() {
         in_paused_time(|| async {
-            let mut tasks = Tasks::new(limit(3), waits(&[100, 10, 100, 100])).in_order();
-            assert!(timeout(ms(50), tasks.next()).await.is_err());
+            let mut tasks = Tasks::new(limit(3), waits(&[10, 100, 100, 100]));
+            assert!(timeout(ms(5), tasks.next()).await.is_err());
             assert_eq!(tasks.shutdown().now_or_never(), None);
-            assert_eq!(tasks.by_ref().count().await, 2);
-            assert!(tasks.is_terminated());
-        });
-    }
-
-    #[test]
-    #[cfg(panic = "unwind")]
-    fn failing_fast_reports_the_first_panic_to_come_with_its_position() {
-        in_paused_time(|| async {
-            let source = stream::iter(0..3).map(|n| async move {
-                sleep(ms(30 - 10 * n)).await;
-                if n == 2 {
-                    panic!("number {n}")
-                }
-                Err::<(), _>(n)
-            });
-            let error = Tasks::new(limit(3), source).fail_fast().await.unwrap_err();
-            assert!(matches!(error.cause, Cause::Panicked(_)), "{error:?}");
-            assert_eq!(error.position, 2);
+            assert_eq!(tasks.by_ref().count().await, 3);
+            assert_eq!(counts(tasks.counts()), [3, 0, 0, 3]);
         });
     }
 
@@ -884,19 +833,7 @@ mod tests {
             tasks.shutdown().await;
             assert_eq!(inside.inside(), 0);
             assert_eq!(counts(tasks.counts()), [5, 1, 0, 4]);
-            assert!(tasks.is_terminated());
-        });
-    }
-
-    #[test]
-    fn a_shutdown_loses_results_whose_turn_has_not_come() {
-        in_paused_time(|| async {
-            let mut tasks = Tasks::new(limit(3), waits(&[1000, 10, 20])).in_order();
-            assert!(timeout(ms(50), tasks.next()).await.is_err());
-            tasks.shutdown().await;
-            assert!(tasks.is_terminated());
             assert!(tasks.next().await.is_none());
-            assert_eq!(counts(tasks.counts()), [3, 2, 0, 1]);
         });
     }
 
@@ -913,10 +850,20 @@ mod tests {
             for mut tasks in [before, Tasks::new(limit(3), endless())] {
                 let results: Vec<_> = block_on(tasks.by_ref().collect());
                 assert!(results.len() < 10, "{}", results.len());
-                assert!(tasks.is_terminated());
                 let counts = tasks.counts();
                 assert_eq!(counts.started, counts.done + counts.cancelled);
             }
+        });
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn polled_outside_of_a_runtime_it_panics_and_loses_nothing() {
+        let mut tasks = Tasks::new(limit(2), waits(&[0, 1]));
+        let outside = std::panic::AssertUnwindSafe(|| block_on(tasks.next()));
+        assert!(std::panic::catch_unwind(outside).is_err());
+        in_paused_time(|| async move {
+            assert_eq!(tasks.fail_fast().await.unwrap(), [0, 1]);
         });
     }
 
@@ -943,36 +890,29 @@ mod tests {
         });
     }
 
-    /// Stops after 100 ms, with 50 ms of grace; each of the `times` is a future's.
-    async fn stopped(n: usize, times: &[u64]) -> (Vec<bool>, [usize; 4], Duration) {
+    /// Stops after 100 ms, with 50 ms of grace. Returns the indices of the cancelled, and when it
+    /// ended.
+    async fn stopped(n: usize, times: &[u64]) -> (Vec<usize>, [usize; 4], Duration) {
         let start = Instant::now();
-        let tasks = Tasks::new(limit(n), waits(times)).in_order();
-        let mut tasks = tasks.stop_on(sleep(ms(100)), ms(50));
-        let results: Vec<_> = tasks.by_ref().collect().await;
-        let is_cancelled = |result| {
-            matches!(
-                result,
-                Err(TaskError {
-                    cause: Cause::Cancelled,
-                    ..
-                })
-            )
-        };
-        (
-            results.into_iter().map(is_cancelled).collect(),
-            counts(tasks.counts()),
-            start.elapsed(),
-        )
+        let mut tasks = Tasks::new(limit(n), waits(times)).stop_on(sleep(ms(100)), ms(50));
+        let mut cancelled = Vec::new();
+        while let Some(result) = tasks.next().await {
+            if let Err(error) = result {
+                assert!(matches!(error.cause, Cause::Cancelled), "{error:?}");
+                cancelled.push(error.index);
+            }
+        }
+        cancelled.sort_unstable();
+        (cancelled, counts(tasks.counts()), start.elapsed())
     }
 
     #[test]
     fn a_stop_starts_nothing_new_grants_grace_and_then_cancels() {
         in_paused_time(|| async {
-            let (cancelled, counts, elapsed) = stopped(3, &[60, 120, 1000, 80, 0, 0]).await;
-            // In order, the third holds back the fourth, which counts until it is taken; the last
-            // ones get no turn.
-            assert_eq!(cancelled, [false, false, true, false]);
-            assert_eq!((counts, elapsed), ([4, 3, 0, 1], ms(150)));
+            // The last ones get no turn.
+            let (cancelled, counts, elapsed) = stopped(3, &[60, 120, 1000, 1000, 0, 0]).await;
+            assert_eq!(cancelled, [2, 3]);
+            assert_eq!((counts, elapsed), ([4, 2, 0, 2], ms(150)));
         });
     }
 
@@ -999,8 +939,27 @@ mod tests {
             let never = stream::pending::<std::future::Ready<Result<(), Infallible>>>();
             let tasks = Tasks::new(limit(2), never).stop_on(sleep(ms(1)), ms(0));
             assert_eq!(timeout(ms(1000), tasks.count()).await, Ok(0));
-            let tasks = Tasks::new(limit(2), waits(&[1])).stop_on(ready(()), ms(0));
+            // Any output is a stop, and the last call counts.
+            let tasks = Tasks::new(limit(2), waits(&[1])).stop_on(pending::<()>(), ms(0));
+            let tasks = tasks.stop_on(ready(Err::<(), _>("no")), ms(0));
             assert_eq!(tasks.count().await, 0);
+        });
+    }
+
+    #[test]
+    fn nothing_starts_after_a_stop_that_comes_while_others_start() {
+        in_paused_time(|| async {
+            let stop = Arc::new(tokio::sync::Notify::new());
+            let source = stream::iter(0..1000).map(|n| {
+                if n == 5 {
+                    stop.notify_one();
+                }
+                pending::<Result<(), Infallible>>()
+            });
+            let stopped = Arc::clone(&stop).notified_owned();
+            let mut tasks = Tasks::new(limit(1000), source).stop_on(stopped, ms(10));
+            assert_eq!(tasks.by_ref().count().await, 6);
+            assert_eq!(counts(tasks.counts()), [6, 0, 0, 6]);
         });
     }
 
@@ -1008,14 +967,14 @@ mod tests {
     fn errors_are_short_and_have_their_source() {
         in_paused_time(|| async {
             let source = stream::iter(0..3).map(|n| async move {
+                sleep(ms(n)).await;
                 match n {
                     0 => Err(io::Error::other("no answer")),
                     1 => panic!("at the disco"),
                     _ => pending::<io::Result<()>>().await,
                 }
             });
-            let tasks = Tasks::new(limit(3), source).in_order();
-            let tasks = tasks.stop_on(ready(()).then(|()| sleep(ms(1))), ms(0));
+            let tasks = Tasks::new(limit(3), source).stop_on(sleep(ms(5)), ms(0));
             let errors: Vec<_> = tasks.map(|result| result.unwrap_err()).collect().await;
             let chain = |error: &TaskError<io::Error>| {
                 let source = error.source().map(ToString::to_string);
@@ -1031,9 +990,7 @@ mod tests {
 
     #[test]
     fn it_can_be_debugged_whatever_it_holds() {
-        in_paused_time(|| async {
-            let tasks = Tasks::new(limit(7), waits(&[1]));
-            assert!(format!("{tasks:?}").starts_with("Tasks { limit: 7, counts: Counts {"));
-        });
+        let tasks = Tasks::new(limit(7), waits(&[1]));
+        assert!(format!("{tasks:?}").starts_with("Tasks { limit: 7, counts: Counts {"));
     }
 }

@@ -1,11 +1,11 @@
-//! How many descriptors there are: each socket is one.
+//! How many files and sockets may be open.
 
-/// Raises the limit of this process as far as the system allows. Returns what undoes that, for
-/// another program: some cannot handle many.
+/// Raises the limit as far as the system allows. Returns what undoes that, for COMMAND: some programs
+/// cannot handle many.
 #[cfg(unix)]
 pub fn raise_limit() -> impl FnOnce() {
     let before = rlimit::Resource::NOFILE.get();
-    let _ = rlimit::increase_nofile_limit(u64::MAX); // if refused, it stays as it was
+    let _ = rlimit::increase_nofile_limit(u64::MAX); // if that fails, it stays as it was
     move || {
         if let Ok((soft, hard)) = before {
             let _ = rlimit::Resource::NOFILE.set(soft, hard); // lower is always allowed
@@ -16,9 +16,9 @@ pub fn raise_limit() -> impl FnOnce() {
 /// Returns how many more may be opened.
 #[cfg(unix)]
 pub fn left() -> usize {
-    // The least that systems have by default, should this one not tell.
+    // The smallest default of a system, if this one does not tell.
     let limit = rlimit::Resource::NOFILE.get().map_or(256, |(soft, _)| soft);
-    // Those of this process; a few, where the folder is missing.
+    // If there is no such folder, a few.
     let open = std::fs::read_dir("/dev/fd").map_or(32, Iterator::count);
     usize::try_from(limit)
         .unwrap_or(usize::MAX)

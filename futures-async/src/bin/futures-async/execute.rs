@@ -1,12 +1,12 @@
-//! The command that is to run once all endpoints are open.
+//! The command that runs once all endpoints are open.
 
-use crate::cli::{escaped, report};
+use crate::cli::{report, shown};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Command, ExitCode};
 
-/// Runs a command in place of this process, which so keeps its id and gets its signals; returns only
-/// if that fails. Elsewhere, runs it and returns its exit code.
+/// Runs a command in place of this process, with its id and its signals; returns only if that fails.
+/// On Windows, runs it and returns its exit code.
 pub fn execute(program: &OsStr, arguments: &[OsString]) -> ExitCode {
     let mut command = Command::new(program);
     command.args(arguments);
@@ -17,10 +17,9 @@ pub fn execute(program: &OsStr, arguments: &[OsString]) -> ExitCode {
         Ok(status) => return status.code().map_or(1, |code| code as u8).into(),
         Err(error) => error,
     };
-    report(format_args!("{}: {error}", escaped(program)));
-    // As shells have it.
+    report(format_args!("{}: {error}", shown(program)));
     match error.kind() {
-        io::ErrorKind::NotFound => 127.into(),
+        io::ErrorKind::NotFound => 127.into(), // as shells do
         _ => 126.into(),
     }
 }

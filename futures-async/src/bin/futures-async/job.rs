@@ -1,195 +1,179 @@
-//! Probes all endpoints of the command line, prints what comes out, and stops when told to.
+//! Probes all endpoints of the command line, prints what comes out, and stops at a signal.
 
-use crate::cli::{self, report};
-use crate::endpoints::{self, Argument, Endpoint, Line, within};
-use crate::probe::{NotOpen, Prober};
-use futures::channel::oneshot;
-use futures::future::{Either, select};
-use futures::{FutureExt, StreamExt};
-use futures_async::{Cause, TaskError, Tasks};
-use std::error::Error;
-use std::future::pending;
-use std::io::{self, Write};
+use crate::cli;
+use crate::endpoints::{self, Endpoint, Line};
+use crate::output::{Output, standard_error};
+use crate::probe::{Prober, permits};
+use crate::signals;
+use futures::future::{Either, FutureExt, select};
+use futures::stream::{self, StreamExt};
+use futures_async::tasks::{Cause, Tasks};
+use std::io::{self, ErrorKind};
 use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Endpoints that `--wait` holds, so that those which wait for their next attempt do not keep
 /// others from their first.
 const WAITING: NonZero<usize> = NonZero::new(100_000).unwrap();
 
-/// What probes still get after a signal: enough for a connection around the world, and as much as
-/// someone at a terminal puts up with. The reader of the output gets as much again; and so does the
-/// list of endpoints, after the time of `--wait`.
-pub const GRACE: Duration = Duration::from_millis(500);
+/// What attempts still get after a signal: enough for a connection around the world, and as much as
+/// someone at a terminal puts up with. The list of endpoints gets as much after the time of `--wait`.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What a reader of the output gets after a signal: four times as much.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Signals that come this soon after the first belong to it: GNU `timeout` sends two.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Results written at once, if as many are there.
 const BATCH: usize = 1024;
 
 /// What the command line asks for.
+#[derive(Default)]
 pub struct Job {
     pub limit: Option<NonZero<usize>>,
     pub timeout: Duration,
     pub wait: Duration,
     pub quiet: bool,
-    pub arguments: Vec<Argument>,
+    pub endpoints: Vec<Endpoint>,
+    /// Whether standard input has more of them.
+    pub has_list: bool,
     /// Where the results go.
     pub to_stderr: bool,
 }
 
+/// A line for an endpoint that is not open, or a message about a line that is no endpoint.
 enum Failure {
-    NotOpen(Endpoint, NotOpen),
+    NotOpen(String),
     Malformed(String),
 }
 
 impl Job {
-    /// Returns the exit code: 0 only if every endpoint was seen open; that of a `signal` if one comes.
-    pub async fn run(self, signal: oneshot::Receiver<u8>) -> Result<u8, Box<dyn Error>> {
-        let deadline = (!self.wait.is_zero()).then(|| Instant::now() + self.wait);
-        let signal = signal.map(|code| code.unwrap_or(1)).shared();
-        let (endpoints, end) = endpoints::read(self.arguments)?;
-        let limit = self.limit.unwrap_or(crate::DEFAULT_LIMIT);
-        let (lines, written) = writer(self.to_stderr)?;
-        let prober = Arc::new(Prober::new(limit, self.timeout, deadline));
-        if self.limit.is_some_and(|limit| limit.get() > prober.limit()) {
-            report(format_args!(
-                "--limit: the system allows {}",
-                prober.limit()
-            ));
+    /// Returns the exit code: 0 only if every endpoint was seen open; a signal has its own.
+    pub async fn run(self) -> io::Result<u8> {
+        let signal = signals::next().map(|code| code.unwrap_or(1));
+        let signal = signal.boxed().shared();
+        let over = signal.clone().then(|_| sleep(GRACE)).boxed().shared();
+        let waits = !self.wait.is_zero();
+        let deadline = Instant::now() + if waits { self.wait } else { crate::FOREVER };
+        let (sockets, look_ups) = permits(self.limit.unwrap_or(crate::DEFAULT_LIMIT));
+        let prober = Arc::new(Prober {
+            timeout: self.timeout,
+            waits,
+            deadline,
+            over,
+            sockets: Arc::new(Semaphore::new(sockets)),
+            look_ups: Arc::new(Semaphore::new(look_ups)),
+        });
+
+        // At a signal, or if the list is late.
+        let stop = select(signal.clone(), Box::pin(sleep_until(deadline + GRACE)));
+        let at_signal = async {
+            let code = signal.clone().await;
+            prober.sockets.close();
+            prober.look_ups.close();
+            sleep(SAME_SIGNAL).await;
+            match select(pin!(signals::next()), pin!(sleep(PATIENCE))).await {
+                Either::Left((second, _)) => second.unwrap_or(code),
+                Either::Right(_) => code,
+            }
+        };
+        match select(pin!(self.work(prober.clone(), stop)), pin!(at_signal)).await {
+            Either::Left((code, _)) => Ok(signal.peek().copied().unwrap_or(code?)),
+            // A reader that takes nothing, or a second signal.
+            Either::Right((code, _)) => Ok(code),
+        }
+    }
+
+    async fn work(self, prober: Arc<Prober>, stop: impl Future + Send + 'static) -> io::Result<u8> {
+        let output = match self.to_stderr {
+            true => Output::new("standard error", standard_error()?),
+            false => Output::new("standard output", cli::standard_output()?),
+        };
+        let messages = Output::new("standard error", io::stderr());
+        let allowed = prober.sockets.available_permits();
+        if self.limit.is_some_and(|limit| limit.get() > allowed) {
+            let problem = format_args!("--limit: the system allows {allowed}");
+            messages.print(Output::message(problem)).await;
         }
 
-        let at_a_time = deadline.map_or(limit, |_| limit.max(WAITING));
-        let probes = endpoints.map(|line| probe(Arc::clone(&prober), line));
-        let list_is_late = async move {
-            match deadline {
-                Some(deadline) => sleep_until(deadline + GRACE).await,
-                None => pending().await,
-            }
-        };
-        let stop = select(signal.clone(), Box::pin(list_is_late)).map(drop);
-        let mut results = Tasks::new(at_a_time, probes)
-            .stop_on(stop, GRACE)
-            .ready_chunks(BATCH);
+        let (mut lines, reader) = endpoints::read(self.endpoints, self.has_list);
+        let source = stream::poll_fn(|context| lines.poll_recv(context));
+        let probes = source.map(|line| probe(Arc::clone(&prober), line));
+        let limit = self.limit.unwrap_or(crate::DEFAULT_LIMIT);
+        let limit = limit.max(if prober.waits { WAITING } else { limit });
+        // Probes end by themselves in half of this time.
+        let tasks = Tasks::new(limit, probes).stop_on(stop, 2 * GRACE);
+        let mut results = tasks.ready_chunks(BATCH);
         let mut malformed = 0;
-        let print_all = async {
-            while let Some(batch) = results.next().await {
-                let mut text = String::new();
-                for result in batch {
-                    match shown(result, self.quiet) {
-                        Ok(line) => text += &line,
-                        Err(message) => {
-                            malformed += 1;
-                            report(message);
-                        }
+        while let Some(batch) = results.next().await {
+            let (mut text, mut problems) = (String::new(), String::new());
+            for result in batch {
+                match result.map_err(|error| error.cause) {
+                    Ok(_) if self.quiet => {}
+                    Ok(line) | Err(Cause::Failed(Failure::NotOpen(line))) => text += &line,
+                    Err(Cause::Failed(Failure::Malformed(message))) => {
+                        malformed += 1;
+                        problems += &Output::message(message);
                     }
+                    // The panic hook has printed why; and probes end before they are cancelled.
+                    Err(Cause::Panicked(_) | Cause::Cancelled) => {}
                 }
-                if !text.is_empty() && lines.send(text).await.is_err() {
-                    break; // the writer has failed
-                }
             }
-            drop(lines);
-            let gone = |_| Err(io::Error::other("the writer is gone"));
-            written.await.unwrap_or_else(gone)
-        };
-        // A reader that takes nothing must not keep a signal from ending the program.
-        let given_up = signal.clone().then(|_| sleep(2 * GRACE));
-        let written = match select(pin!(print_all), pin!(given_up)).await {
-            Either::Left((result, _)) => result,
-            Either::Right(_) => Ok(()),
-        };
-        let is_written = match written {
-            Ok(()) => true,
-            // Whoever reads has left, as `head` does. That is no reason to say that all is open.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Ok(signal.now_or_never().unwrap_or(1));
+            messages.print(problems).await;
+            if !output.print(text).await {
+                break; // writing has failed
             }
-            Err(error) => {
-                report(error);
-                false
-            }
-        };
-
+        }
         let counts = results.get_ref().counts();
-        let endpoints = counts.started - malformed;
-        let is_read = matches!(end.get(), Some(Ok(())));
-        let is_open = is_written && is_read && counts.done == counts.started;
-        let signal = signal.now_or_never();
-        match (signal, end.get()) {
-            (_, Some(Err(error))) => report(error),
-            (None, None) if is_written => {
-                report("the time was over before all endpoints were probed")
-            }
-            _ => {}
+        drop(results);
+        let written = output.end().await;
+        // The reader has left, as `head` does, and does not know whether all is open.
+        if written
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        {
+            return Ok(1);
+        }
+        // If it was stopped before, what is left has not been seen open.
+        let list = match lines.is_closed() && lines.is_empty() {
+            true => reader.await?,
+            false => Err(io::Error::other("not all endpoints were probed")),
+        };
+        let mut is_open = counts.done == counts.started;
+        for error in [written, list].into_iter().filter_map(Result::err) {
+            is_open = false;
+            messages.print(Output::message(error)).await;
         }
         if !(is_open && self.quiet) {
-            let mut summary = format!("{} of {endpoints} open", counts.done);
-            for (number, what) in [(counts.cancelled, "cancelled"), (malformed, "malformed")] {
-                if number > 0 {
-                    summary += &format!(", {number} {what}");
-                }
+            let mut summary = format!("{} of {} open", counts.done, counts.started - malformed);
+            if malformed > 0 {
+                summary += &format!(", {malformed} malformed");
             }
-            report(summary);
+            messages.print(Output::message(summary)).await;
         }
-        Ok(signal.unwrap_or(u8::from(!is_open)))
+        let _ = messages.end().await; // there is no other place for them
+        Ok(u8::from(!is_open))
     }
 }
 
-type Probed = Result<(Endpoint, Duration), Failure>;
-
-async fn probe(prober: Arc<Prober>, line: Line) -> Probed {
+async fn probe(prober: Arc<Prober>, line: Line) -> Result<String, Failure> {
     let endpoint = line.map_err(Failure::Malformed)?;
-    match prober.probe(&endpoint).await {
-        Ok(latency) => Ok((endpoint, latency)),
-        Err(reason) => Err(Failure::NotOpen(endpoint, reason)),
-    }
-}
-
-/// The line for a result, empty if there is none; or the message about a malformed line.
-fn shown(
-    result: Result<(Endpoint, Duration), TaskError<Failure>>,
-    quiet: bool,
-) -> Result<String, String> {
-    match result.map_err(|error| error.cause) {
-        Ok(_) if quiet => Ok(String::new()),
-        Ok((endpoint, latency)) => {
-            let milliseconds = latency.as_secs_f64() * 1000.0;
-            Ok(format!("{endpoint} open {milliseconds:.1} ms\n"))
+    let result = prober.probe(&endpoint).await;
+    let name = endpoint.0;
+    let reason = match result {
+        Ok(latency) => {
+            let milliseconds = latency.as_secs_f64() * 1e3;
+            return Ok(format!("{name} open {milliseconds:.1} ms\n"));
         }
-        Err(Cause::Failed(Failure::NotOpen(endpoint, reason))) => {
-            Ok(format!("{endpoint} {reason}\n"))
-        }
-        Err(Cause::Failed(Failure::Malformed(message))) => Err(message),
-        // The panic hook has told; of what was cancelled nothing is known.
-        Err(Cause::Panicked(_) | Cause::Cancelled) => Ok(String::new()),
-    }
-}
-
-type Written = oneshot::Receiver<io::Result<()>>;
-
-/// Starts the thread that writes, because a reader may be slow. Its result comes when all is
-/// written, or writing has failed.
-fn writer(to_stderr: bool) -> io::Result<(mpsc::Sender<String>, Written)> {
-    let (lines, mut batches) = mpsc::channel::<String>(1);
-    let (sender, written) = oneshot::channel();
-    let (what, mut output): (_, Box<dyn Write + Send>) = match to_stderr {
-        true => ("standard error", Box::new(io::stderr())),
-        false => ("standard output", Box::new(cli::standard_output()?)),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => "refused".into(),
+        Err(error) if error.kind() == ErrorKind::TimedOut => "timed out".into(),
+        Err(error) => error.to_string(),
     };
-    let write = move || {
-        let mut result = Ok(());
-        while let (Ok(()), Some(batch)) = (&result, batches.blocking_recv()) {
-            let written = output.write_all(batch.as_bytes());
-            result = written.and_then(|()| output.flush());
-        }
-        let _ = sender.send(result.map_err(|error| within(what, error))); // fails if it was given up
-    };
-    let thread = thread::Builder::new().name("writer".into());
-    thread
-        .spawn(write)
-        .map_err(|error| within("no thread that writes", error))?;
-    Ok((lines, written))
+    Err(Failure::NotOpen(format!("{name} {reason}\n")))
 }

@@ -2,194 +2,173 @@
 
 use crate::descriptors;
 use crate::endpoints::Endpoint;
-use crate::resolver::Resolver;
-use futures_async::{Retry, first_ok};
-use std::fmt;
-use std::future::pending;
-use std::io;
-use std::net::SocketAddr;
+use futures::future::{BoxFuture, Either, Shared, select};
+use futures_async::first_ok::first_ok_staggered;
+use futures_async::retry::Retry;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// Between the attempts of `--wait`: a service may be just about to start, so up to 0.1 s at first;
-/// and none should be noticed later than after 0.5 s. (An attempt has timeouts of its own, because
-/// waiting for a turn must not count.)
-const WAIT: Retry = Retry::new()
-    .retries(u32::MAX)
-    .base(Duration::from_millis(100))
-    .cap(Duration::from_millis(500))
-    .attempt_timeout(Duration::MAX);
+/// The longest delay between the attempts of `--wait`: a service should be noticed soon.
+const LONGEST_DELAY: Duration = Duration::from_millis(500);
 
-/// A look-up is a thread, so not too many: as many as tokio's own would get.
+/// Between the connections to two addresses of a name, as RFC 8305 recommends.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// Each look-up has a thread: as many as tokio starts.
 const MAX_LOOK_UPS: usize = 512;
 
 /// What a resolver opens at a time: a file of the system's or two sockets, and one in reserve.
 const DESCRIPTORS_OF_A_LOOK_UP: usize = 4;
 
-/// Why an endpoint is not open.
-#[derive(Debug)]
-pub enum NotOpen {
-    Refused,
-    TimedOut,
-    /// It had no turn before the deadline.
-    NotTried,
-    Unresolved,
-    NoThread(io::Error),
-    Other(io::Error),
-}
+/// The kind of error that says nothing about the endpoint: it had no turn, or no time.
+const NO_ANSWER: ErrorKind = ErrorKind::Interrupted;
 
-impl fmt::Display for NotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            NotOpen::Refused => f.write_str("refused"),
-            NotOpen::TimedOut => f.write_str("timed out"),
-            NotOpen::NotTried => f.write_str("not tried"),
-            NotOpen::Unresolved => f.write_str("unresolved name"),
-            NotOpen::NoThread(error) => write!(f, "no thread that looks it up: {error}"),
-            NotOpen::Other(error) => write!(f, "{error}"),
-        }
-    }
-}
+/// The error of a name without an address.
+const UNRESOLVED: &str = "unresolved name";
 
-impl From<io::Error> for NotOpen {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => NotOpen::Refused,
-            io::ErrorKind::TimedOut => NotOpen::TimedOut,
-            _ => NotOpen::Other(error),
-        }
-    }
-}
+type LookUp = JoinHandle<io::Result<Vec<SocketAddr>>>;
 
 /// Probes endpoints, with no more descriptors than there are.
 pub struct Prober {
-    timeout: Duration,
-    /// When to stop retrying; `None`: one attempt each.
-    deadline: Option<Instant>,
-    /// One permit for each socket.
-    sockets: Arc<Semaphore>,
-    look_ups: Arc<Semaphore>,
-    resolver: Resolver,
+    pub timeout: Duration,
+    /// Whether to try again until the deadline.
+    pub waits: bool,
+    pub deadline: Instant,
+    /// Ready when attempts that are under way must end.
+    pub over: Shared<BoxFuture<'static, ()>>,
+    /// One permit for each socket. Closed, nothing is begun any more.
+    pub sockets: Arc<Semaphore>,
+    pub look_ups: Arc<Semaphore>,
+}
+
+/// How many connections, at most `limit`, and how many look-ups fit into the descriptors that are
+/// left at this moment.
+pub fn permits(limit: NonZero<usize>) -> (usize, usize) {
+    let left = descriptors::left();
+    // An eighth for look-ups, at four descriptors each: so a half. Not within `limit`: a name server
+    // that does not answer must not keep others from their turn.
+    let look_ups = (left / 8).clamp(1, MAX_LOOK_UPS);
+    let left = left.saturating_sub(look_ups * DESCRIPTORS_OF_A_LOOK_UP);
+    (left.clamp(1, limit.get()), look_ups)
 }
 
 impl Prober {
-    /// Takes what descriptors are left at this moment.
-    pub fn new(limit: NonZero<usize>, timeout: Duration, deadline: Option<Instant>) -> Self {
-        let left = descriptors::left();
-        // An eighth for look-ups, at four descriptors each: so a half.
-        let look_ups = (left / 8).min(MAX_LOOK_UPS).min(limit.get()).max(1);
-        let left = left.saturating_sub(look_ups * DESCRIPTORS_OF_A_LOOK_UP);
-        let sockets = left.min(limit.get()).max(1);
-        Prober {
-            timeout,
-            deadline,
-            sockets: Arc::new(Semaphore::new(sockets)),
-            look_ups: Arc::new(Semaphore::new(look_ups)),
-            resolver: Resolver::default(),
-        }
-    }
-
-    /// Returns how many connections there can be at a time.
-    pub fn limit(&self) -> usize {
-        self.sockets.available_permits()
-    }
-
-    /// Returns how long the connection took.
-    pub async fn probe(&self, endpoint: &Endpoint) -> Result<Duration, NotOpen> {
-        let is_tried = AtomicBool::new(false);
-        let attempt = || self.attempt(endpoint, &is_tried);
-        let Some(deadline) = self.deadline else {
-            return attempt().await;
+    /// Returns how long the connection took; or, if it is not open, the last reason.
+    pub async fn probe(&self, endpoint: &Endpoint) -> io::Result<Duration> {
+        let look_up = Mutex::new(None);
+        let attempt = || self.attempt(endpoint, &look_up);
+        let mut last = None;
+        let on_error = |error| {
+            if self.sockets.is_closed() {
+                return Err(error);
+            }
+            last = Some(error);
+            Ok(())
         };
-        let result = WAIT.run_until(deadline, attempt, |_| true).await;
-        result.map_err(|gave_up| match gave_up.last {
-            Some(error) => error,
-            None if is_tried.into_inner() => NotOpen::TimedOut,
-            None => NotOpen::NotTried,
+        let left = self.deadline.duration_since(Instant::now());
+        let retry = match self.waits {
+            true => Retry::within(left).cap(LONGEST_DELAY),
+            false => Retry::times(0),
+        };
+        let result = retry.run(attempt, on_error).await;
+        result.map_err(|error| match error.kind() {
+            NO_ANSWER => last.unwrap_or(error),
+            _ => error,
         })
     }
 
-    /// Tries all addresses of a name at once, so that one which does not answer holds up no other.
     async fn attempt(
         &self,
         endpoint: &Endpoint,
-        is_tried: &AtomicBool,
-    ) -> Result<Duration, NotOpen> {
-        let addresses = match endpoint.address() {
-            Some(address) => vec![address],
-            None => self.look_up(endpoint, is_tried).await?,
+        look_up: &Mutex<Option<LookUp>>,
+    ) -> io::Result<Duration> {
+        let addresses = match endpoint.0.parse() {
+            Ok(address) => vec![address],
+            Err(_) => self.look_up(endpoint, look_up).await?,
         };
-        let connections = addresses
-            .into_iter()
-            .map(|address| self.connect(address, is_tried));
-        first_ok(connections).await.map_err(|mut none_ok| {
-            let last = none_ok.errors.pop();
-            last.unwrap_or(NotOpen::Unresolved)
-        })
+        let connections = addresses.into_iter().map(|address| self.connect(address));
+        let connected = first_ok_staggered(connections, || sleep(STAGGER)).await;
+        let unresolved = || io::Error::other(UNRESOLVED);
+        connected.map_err(|mut none| none.errors.pop().unwrap_or_else(unresolved))
     }
 
+    /// `started` keeps a look-up that has timed out: the next attempt waits for it, instead of
+    /// starting another one.
     async fn look_up(
         &self,
         endpoint: &Endpoint,
-        is_tried: &AtomicBool,
-    ) -> Result<Vec<SocketAddr>, NotOpen> {
-        let permit = self.turn(&self.look_ups, is_tried).await;
-        let (host, port) = endpoint.host_and_port();
-        let found = self.resolver.look_up(host, port, permit);
-        let found = found.map_err(NotOpen::NoThread)?;
-        match timeout(self.timeout, found).await {
-            Ok(Ok(Ok(addresses))) => Ok(addresses),
-            Ok(_) => Err(NotOpen::Unresolved),
-            Err(_) => Err(NotOpen::TimedOut),
-        }
+        started: &Mutex<Option<LookUp>>,
+    ) -> io::Result<Vec<SocketAddr>> {
+        let mut started = started.lock().await;
+        let look_up = match &mut *started {
+            Some(look_up) => look_up,
+            none => {
+                let permit = self.turn(&self.look_ups).await?;
+                let (host, port) = endpoint.0.rsplit_once(':').unwrap_or_default();
+                let host = host.trim_matches(['[', ']']).to_owned();
+                let port: u16 = port.parse().unwrap_or_default();
+                none.insert(spawn_blocking(move || {
+                    let addresses = (host.as_str(), port).to_socket_addrs();
+                    drop(permit); // only now: until it ends, it needs descriptors
+                    Ok(addresses?.collect())
+                }))
+            }
+        };
+        let found = self.bounded(look_up).await??;
+        *started = None;
+        // Errors of the system, such as too many open files, have a number.
+        found.map_err(|error| match error.raw_os_error() {
+            Some(_) => error,
+            None => io::Error::other(UNRESOLVED),
+        })
     }
 
-    async fn connect(
-        &self,
-        address: SocketAddr,
-        is_tried: &AtomicBool,
-    ) -> Result<Duration, NotOpen> {
-        let _permit = self.turn(&self.sockets, is_tried).await;
+    async fn connect(&self, address: SocketAddr) -> io::Result<Duration> {
+        let _permit = self.turn(&self.sockets).await?;
         let start = Instant::now();
-        let connection = timeout(self.timeout, TcpStream::connect(address)).await;
-        let stream = connection.map_err(|_| NotOpen::TimedOut)??;
+        let stream = self.bounded(TcpStream::connect(address)).await??;
         let latency = start.elapsed();
-        // Not `== address`: that may be 0.0.0.0.
-        if stream
-            .local_addr()
-            .is_ok_and(|local| stream.peer_addr().is_ok_and(|peer| peer == local))
-        {
-            // The system picked the very port that we try as our own, and connected us to ourselves.
-            return Err(NotOpen::Refused);
-        }
-        // Close with a reset: there is nothing to deliver, and a normal close keeps the local port
-        // busy for a minute, which some 28,000 probes of one address would use up. It is an
-        // optimisation.
-        let _ = stream.set_zero_linger();
-        Ok(latency)
+        close(stream).map(|()| latency)
     }
 
-    /// Waits for a permit. Once the time of `--wait` is over, for ever, so that nothing is begun.
-    async fn turn(&self, permits: &Arc<Semaphore>, is_tried: &AtomicBool) -> OwnedSemaphorePermit {
-        match Arc::clone(permits).acquire_owned().await {
-            Ok(permit)
-                if self
-                    .deadline
-                    .is_none_or(|deadline| Instant::now() < deadline) =>
-            {
-                is_tried.store(true, Ordering::Relaxed); // one task alone uses it
-                permit
-            }
-            over => {
-                drop(over);
-                pending().await
-            }
+    /// Waits for a permit; none is given once the time is over.
+    async fn turn(&self, permits: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(permits).acquire_owned();
+        match timeout_at(self.deadline, turn).await {
+            Ok(Ok(permit)) if Instant::now() < self.deadline => Ok(permit),
+            _ => Err(io::Error::new(NO_ANSWER, "not tried")),
         }
+    }
+
+    /// A step of an attempt, which ends with the timeout, the time of `--wait`, or after a signal.
+    async fn bounded<T>(&self, step: impl Future<Output = T>) -> io::Result<T> {
+        let end = self.deadline.min(Instant::now() + self.timeout);
+        match select(pin!(timeout_at(end, step)), self.over.clone()).await {
+            Either::Left((result, _)) => Ok(result?),
+            Either::Right(_) => Err(io::Error::new(NO_ANSWER, "cancelled")),
+        }
+    }
+}
+
+/// Closes with a reset. An error if it is connected to itself, as the system may pick the very port
+/// that we try as our own.
+fn close(stream: TcpStream) -> io::Result<()> {
+    // There is nothing to deliver, and a normal close keeps the local port busy for a minute: some
+    // 28,000 probes of one address would use up all; and no service could listen on our own one. If it
+    // fails, that is all.
+    let _ = stream.set_zero_linger();
+    match (stream.local_addr(), stream.peer_addr()) {
+        // Not the address that was tried: that may be 0.0.0.0.
+        (Ok(local), Ok(peer)) if local == peer => Err(ErrorKind::ConnectionRefused.into()),
+        _ => Ok(()),
     }
 }
 
@@ -198,6 +177,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use futures::future::FutureExt;
+    use std::future::pending;
     use tokio::net::TcpSocket;
     use tokio::runtime::Builder;
 
@@ -208,84 +189,151 @@ mod tests {
         runtime.unwrap().block_on(test());
     }
 
-    fn prober(timeout: u64, wait: Option<u64>) -> Prober {
-        let deadline = wait.map(|wait| Instant::now() + Duration::from_secs(wait));
-        Prober::new(
-            NonZero::<usize>::MIN,
-            Duration::from_secs(timeout),
-            deadline,
-        )
+    fn prober(timeout: u64, wait: Option<u64>, over: BoxFuture<'static, ()>) -> Prober {
+        Prober {
+            timeout: Duration::from_secs(timeout),
+            waits: wait.is_some(),
+            deadline: Instant::now() + Duration::from_secs(wait.unwrap_or(1_000_000)),
+            over: over.shared(),
+            sockets: Arc::new(Semaphore::new(1)),
+            look_ups: Arc::new(Semaphore::new(1)),
+        }
     }
 
-    async fn reason(prober: &Prober, endpoint: &str) -> String {
-        let endpoint = Endpoint::parse(endpoint.as_bytes()).unwrap();
-        prober.probe(&endpoint).await.unwrap_err().to_string()
+    async fn error(prober: &Prober, endpoint: &str) -> io::Error {
+        let endpoint = Endpoint::parse(endpoint).unwrap();
+        prober.probe(&endpoint).await.unwrap_err()
     }
 
-    /// A full queue of connections, which nobody accepts, makes Linux drop further ones.
+    /// A full queue of connections, which are not accepted, makes Linux drop further ones.
+    fn full_queue() -> (String, impl Sized) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        // Twice, because a busy machine may take as long for a connection.
+        let connect = || connect().or_else(|_| connect()).ok();
+        let queue: Vec<_> = (0..20).map_while(|_| connect()).collect();
+        assert!(queue.len() < 20);
+        (address.to_string(), (listener, queue))
+    }
+
     #[test]
     fn an_endpoint_that_does_not_answer_times_out() {
         in_paused_time(|| async {
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-            let listener = socket.listen(1).unwrap();
-            let address = listener.local_addr().unwrap();
-            let connect =
-                || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
-            // Twice, because a busy machine may take as long for a connection.
-            let connect = || connect().or_else(|_| connect()).ok();
-            let queue: Vec<_> = (0..20).map_while(|_| connect()).collect();
-            assert!(queue.len() < 20);
+            let (endpoint, _queue) = full_queue();
+            for (timeout, wait, ends) in [(7, None, 7), (7, Some(5), 5), (3, Some(5), 5)] {
+                let start = Instant::now();
+                let prober = prober(timeout, wait, pending().boxed());
+                let kind = error(&prober, &endpoint).await.kind();
+                assert_eq!(kind, ErrorKind::TimedOut);
+                assert_eq!(start.elapsed().as_secs(), ends, "{timeout} {wait:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn after_the_grace_period_an_attempt_is_cancelled() {
+        in_paused_time(|| async {
+            let (endpoint, _queue) = full_queue();
+            let over = sleep(Duration::from_secs(2)).boxed();
             let start = Instant::now();
+            let error = error(&prober(7, None, over), &endpoint).await;
             assert_eq!(
-                reason(&prober(7, None), &address.to_string()).await,
-                "timed out"
+                (error.to_string().as_str(), start.elapsed().as_secs()),
+                ("cancelled", 2)
             );
-            assert_eq!(start.elapsed(), Duration::from_secs(7));
         });
     }
 
     #[test]
     fn an_endpoint_whose_turn_does_not_come_is_not_tried() {
         in_paused_time(|| async {
-            let prober = prober(0, Some(1));
+            let prober = prober(9, Some(1), pending().boxed());
             let permits = [&prober.sockets, &prober.look_ups].map(|all| all.try_acquire().unwrap());
-            assert_eq!(reason(&prober, "127.0.0.1:1").await, "not tried");
-            assert_eq!(Some(Instant::now()), prober.deadline);
-            assert_eq!(reason(&prober, "localhost:1").await, "not tried");
+            for endpoint in ["127.0.0.1:1", "localhost:1"] {
+                assert_eq!(error(&prober, endpoint).await.to_string(), "not tried");
+                assert_eq!(Instant::now(), prober.deadline);
+            }
             drop(permits);
+            // A turn that comes with the deadline is none.
+            assert!(prober.turn(&prober.sockets).await.is_err());
+            assert_eq!(prober.sockets.available_permits(), 1);
         });
     }
 
     #[test]
-    fn a_turn_that_comes_with_the_deadline_is_none() {
+    fn once_it_is_stopped_nothing_is_begun_and_the_last_reason_is_kept() {
         in_paused_time(|| async {
-            let prober = prober(1, Some(0));
-            let is_tried = AtomicBool::new(false);
-            let turn = prober.turn(&prober.sockets, &is_tried);
-            assert!(timeout(Duration::from_secs(1), turn).await.is_err());
-            assert!(!is_tried.into_inner());
-            assert_eq!(prober.sockets.available_permits(), 1);
+            let prober = prober(9, Some(60), pending().boxed());
+            let stop = async {
+                sleep(Duration::from_secs(1)).await;
+                prober.sockets.close();
+            };
+            let (error, ()) = futures::future::join(error(&prober, "127.0.0.1:1"), stop).await;
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            let waited = Instant::now() + Duration::from_secs(60) - prober.deadline;
+            assert!(
+                waited <= Duration::from_secs(1) + LONGEST_DELAY,
+                "{waited:?}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_look_up_that_has_timed_out_goes_on_and_keeps_its_permit() {
+        in_paused_time(|| async {
+            let prober = prober(1, None, pending().boxed());
+            // As if the resolver took 4.5 s.
+            let permit = prober.turn(&prober.look_ups).await.unwrap();
+            let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
+            let look_up = Mutex::new(Some(tokio::spawn(async move {
+                sleep(Duration::from_millis(4500)).await;
+                drop(permit);
+                Ok(vec![address])
+            })));
+            let endpoint = Endpoint::parse("hung:1").unwrap();
+            for _ in 0..4 {
+                let found = prober.look_up(&endpoint, &look_up).await;
+                assert_eq!(found.unwrap_err().kind(), ErrorKind::TimedOut);
+                assert_eq!(prober.look_ups.available_permits(), 0);
+            }
+            let found = prober.look_up(&endpoint, &look_up).await;
+            assert_eq!(found.unwrap(), [address]);
+            assert_eq!(prober.look_ups.available_permits(), 1);
+            assert!(look_up.into_inner().is_none());
         });
     }
 
     #[test]
     fn a_look_up_gives_its_permit_back_even_if_nobody_waits_for_it() {
         in_paused_time(|| async {
-            let prober = prober(0, None);
+            let prober = prober(0, None, pending().boxed());
             // Too long for a label, so that no resolver asks the network.
             let endpoint = format!("{}.invalid:80", "x".repeat(64));
-            let reason = reason(&prober, &endpoint).await;
-            assert!(
-                ["timed out", "unresolved name"].contains(&&*reason),
-                "{reason}"
-            );
-            // Comes back all the same, in the time of the thread, which cannot be paused.
+            error(&prober, &endpoint).await;
+            // In the time of the thread, which cannot be paused.
             let is_back = |_| {
                 std::thread::sleep(Duration::from_millis(10));
                 prober.look_ups.available_permits() == 1
             };
             assert!((0..2000).any(is_back));
+        });
+    }
+
+    #[test]
+    fn a_connection_to_itself_is_refused_and_leaves_the_port_free() {
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            // Bound and connected to one and the same port.
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let address = socket.local_addr().unwrap();
+            let stream = socket.connect(address).await.unwrap();
+            let kind = close(stream).unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::ConnectionRefused);
+            std::net::TcpListener::bind(address).unwrap();
         });
     }
 }
