@@ -5,7 +5,7 @@
 //! Needs: std alone.
 //!
 //! ```text
-//! 4 threads counted to 1000000
+//! 4 threads counted to 4000000
 //! load then store: 2 threads counted to 1
 //! ```
 
@@ -18,14 +18,14 @@ fn main() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..250_000 {
+                for _ in 0..1_000_000 {
                     count.fetch_add(1, Relaxed); // one step: nothing is lost
                 }
             });
         }
     });
     let count = count.into_inner();
-    assert_eq!(count, 1_000_000);
+    assert_eq!(count, 4_000_000);
     println!("4 threads counted to {count}");
 
     // The case that goes wrong: both threads load 0, then both store 1.

@@ -46,13 +46,11 @@ pub fn with_progress_on<R>(
     thread::scope(|scope| {
         // Dropped at the end of the job, also by a panic: the bar ends.
         let (running, end) = mpsc::channel();
-        let bar =
-            thread::Builder::new().spawn_scoped(scope, move || show(output, total, done, &end));
+        let show = move || show(output, total, done, &end);
+        // If spawning fails, the job runs without a bar.
+        let _ = thread::Builder::new().spawn_scoped(scope, show);
         let result = job(done);
         drop(running);
-        if let Ok(bar) = bar {
-            let _ = bar.join();
-        } // else there was no thread for it
         result
     })
 }
@@ -116,11 +114,13 @@ fn main() -> io::Result<()> {
     assert_eq!(result, "the result");
     assert_eq!(lines.iter().last().as_deref(), Some(CLEAR));
     println!("50 of 100 was shown while the job ran");
+    assert_eq!(line(5, 4), "\r[####################] 5 of 4\x1b[K");
+    assert_eq!(line(0, 0), "\r[--------------------] 0 of 0\x1b[K");
 
     // The case that goes wrong: the output is closed, or a worker panics.
     let (screen, lines) = Screen::new(true);
     let result = with_progress_on(screen, 0, |_| {
-        assert!(lines.recv().is_ok()); // a write has failed
+        assert_eq!(lines.iter().take(2).count(), 2); // two writes have failed
         "the result"
     });
     assert_eq!(result, "the result");

@@ -76,6 +76,7 @@ impl<R> Drop for Worker<R> {
 fn main() -> io::Result<()> {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::panic::panic_any;
     use std::sync::mpsc;
     use std::time::Duration;
 
@@ -131,7 +132,8 @@ fn main() -> io::Result<()> {
     let greeting = io::read_to_string(TcpStream::connect(address)?)?;
     assert_eq!(greeting, "hello");
     server.set_flag(); // before it is woken
-    let _wakes_it = TcpStream::connect(address)?;
+    let greeting = io::read_to_string(TcpStream::connect(address)?)?;
+    assert_eq!(greeting, "");
     assert!(matches!(server.stop(), Ok(Ok(1))));
     println!("it was blocked in `accept`; a connection woke it");
 
@@ -146,8 +148,19 @@ fn main() -> io::Result<()> {
     let payload = worker.stop().err();
     let text = payload.and_then(|payload| payload.downcast::<String>().ok());
     assert_eq!(text.as_deref().map(String::as_str), Some("round 3"));
-    drop(Worker::start(panics)?); // raises nothing
-    assert!(end.recv().is_err());
     println!("it had panicked: round 3");
+
+    // A drop raises nothing.
+    drop(Worker::start(panics)?);
+    assert!(end.recv().is_err());
+    drop(Worker::start(|_| panic_any(PanicsWhenDropped))?);
     Ok(())
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        unreachable!("dropped");
+    }
 }

@@ -7,7 +7,7 @@
 //! Needs: std alone.
 //!
 //! ```text
-//! 4 threads got 200000 ids, each id once
+//! 4 threads got 2000000 ids, each id once
 //! no more ids: Some(4294967294) None None
 //! fetch_add, then a check: Some(4294967294) None Some(0)
 //! ```
@@ -37,10 +37,8 @@ impl Ids {
         while id < self.end {
             // Stores only if no thread has taken this id since the load.
             // (`weak` may also fail for no reason, and is faster in a loop.)
-            match self
-                .next
-                .compare_exchange_weak(id, id + 1, Relaxed, Relaxed)
-            {
+            let next = id + 1;
+            match self.next.compare_exchange_weak(id, next, Relaxed, Relaxed) {
                 Ok(_) => return Some(id),
                 Err(newer) => id = newer,
             }
@@ -51,27 +49,33 @@ impl Ids {
 
 fn main() {
     use std::panic::resume_unwind;
-    use std::{iter, thread};
+    use std::thread;
 
-    const ALL: Range<u32> = 0..200_000;
+    const END: u32 = 2_000_000;
+    static IDS: Ids = Ids::new(0..END);
 
-    static IDS: Ids = Ids::new(ALL);
-    let mut ids: Vec<u32> = Vec::new();
-    thread::scope(|scope| {
-        let mut handles = Vec::new();
-        for _ in 0..4 {
-            handles.push(scope.spawn(|| iter::from_fn(|| IDS.next_id()).collect::<Vec<_>>()));
+    let take_all = || {
+        let mut ids = Vec::new();
+        while let Some(id) = IDS.next_id() {
+            ids.push(id);
         }
-        for handle in handles {
-            match handle.join() {
-                Ok(more) => ids.extend(more),
-                Err(payload) => resume_unwind(payload),
+        assert_eq!(IDS.next.load(Relaxed), END, "there were more");
+        ids
+    };
+    let mut given = vec![false; END as usize];
+    thread::scope(|scope| {
+        for handle in [(); 4].map(|()| scope.spawn(take_all)) {
+            let ids = handle
+                .join()
+                .unwrap_or_else(|payload| resume_unwind(payload));
+            for id in ids {
+                assert!(!given[id as usize], "{id} was given twice");
+                given[id as usize] = true;
             }
         }
     });
-    ids.sort_unstable();
-    assert!(ids.iter().copied().eq(ALL));
-    println!("4 threads got {} ids, each id once", ids.len());
+    assert!(given.iter().all(|&given| given));
+    println!("4 threads got {END} ids, each id once");
 
     // The case that goes wrong: there are no more. `fetch_add` wraps around.
     const LAST: u32 = u32::MAX - 1;
