@@ -1,8 +1,8 @@
 //! `cargo bench -p atomics-counter --features bench`: every way of counting and of reading, by the
 //! number of threads that do it at the same time.
 //!
-//! divan's times are those of one thread: at the same time on twice the threads, a way does twice
-//! as much. Every total is checked once it has been timed.
+//! divan times one thread: on twice the threads at the same time, a way does twice as much. Every
+//! total is checked once it has been timed.
 
 use atomics_counter::counter::Counter;
 use atomics_counter::sharded_counter::ShardedCounter;

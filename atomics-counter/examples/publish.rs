@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Two numbers that are written once. It may be a `static`.
+/// Two numbers that are written once.
 #[derive(Default)]
 pub struct Size {
     width: AtomicU64,

@@ -41,7 +41,7 @@ impl<R> Worker<R> {
         Ok(Self { stop, handle })
     }
 
-    /// Sets the flag and does not wait. If the thread blocks, wake it then.
+    /// Sets the flag and does not wait. Wake the thread after that if it blocks.
     pub fn set_flag(&self) {
         // Relaxed: the flag carries no data, and no ordering makes it faster.
         // What the thread has done is handed over by the join.
@@ -76,7 +76,7 @@ impl<R> Drop for Worker<R> {
 fn main() -> io::Result<()> {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-    use std::panic::panic_any;
+    use std::panic::resume_unwind;
     use std::sync::mpsc;
     use std::time::Duration;
 
@@ -153,7 +153,9 @@ fn main() -> io::Result<()> {
     // A drop raises nothing.
     drop(Worker::start(panics)?);
     assert!(end.recv().is_err());
-    drop(Worker::start(|_| panic_any(PanicsWhenDropped))?);
+    drop(Worker::start(|_| {
+        resume_unwind(Box::new(PanicsWhenDropped))
+    })?);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `SeqCst`: when it is needed.
 //!
 //! Use it when two threads each store one atomic and then load the other's, and
-//! one at least must see the other's store: "I go to sleep" against "there is
+//! at least one must see the other's store: "I go to sleep" against "there is
 //! work". For data behind a flag, Release and Acquire do: see `publish.rs`. If
 //! one atomic can hold both, its `swap` or `fetch_add` needs no `SeqCst`.
 //! Ends: it never blocks.
@@ -15,8 +15,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::*, fence};
 
-/// Stores, then loads what another thread stores. If both threads do that, one
-/// at least sees the other's store.
+/// Stores, then loads what another thread stores. If both threads do that, at
+/// least one sees the other's store.
 pub fn store_then_load(mine: &AtomicU32, value: u32, theirs: &AtomicU32) -> u32 {
     // There is one order of all `SeqCst` operations. In it, one of the two
     // stores comes first, and the other thread's load comes after both.
@@ -24,8 +24,8 @@ pub fn store_then_load(mine: &AtomicU32, value: u32, theirs: &AtomicU32) -> u32 
     theirs.load(SeqCst)
 }
 
-/// The same with a fence, for operations of another ordering, such as those of a
-/// counter or a queue. Both threads need one.
+/// The same with a fence, for operations of another ordering, such as a
+/// counter's or a queue's. Both threads need one.
 pub fn store_fence_load(mine: &AtomicU32, value: u32, theirs: &AtomicU32) -> u32 {
     mine.store(value, Relaxed);
     fence(SeqCst);

@@ -62,9 +62,9 @@
 //!   before" is Rust's term: earlier on the same thread, or on a thread that was joined or that
 //!   handed something over since (through a channel, a lock, or a `Release` store and an `Acquire`
 //!   load).
-//! - If one read happens before another and nobody calls `take`, the later one is not smaller.
-//! - If all threads add 1 and nobody calls `take`, no two additions return the same number; of n
-//!   additions, one returns 1 and one returns n. (The count wraps around at 2^64.)
+//! - If one read happens before another, without a `take`, the later one is not smaller.
+//! - If all threads add 1, without a `take`, no two additions return the same number: of n additions,
+//!   one returns 1 and one returns n. (The count wraps around at 2^64.)
 //! - All operations are `Relaxed`: they publish no other data. A thread that sees an addition may
 //!   not see what its thread wrote before it.
 //! - One thread adds and then looks at a flag; another one sets the flag and then calls `take`: both

@@ -6,25 +6,26 @@
 //!
 //! # Which ordering? Patterns of atomic operations
 //!
-//! Each pattern has a name to link to, such as `#stop-flag`, and its weakest ordering that is right.
+//! Each pattern has a name to link to, such as `#stop-flag`, and the weakest ordering that is right.
 //!
 //! | pattern | operations | why this ordering | file |
 //! |---|---|---|---|
 //! | <a id="counter" href="#counter">Counter</a>, statistics | `fetch_add(1, Relaxed)`, `load(Relaxed)` | nothing else depends on the number; after a join it is exact | [`counter.rs`], [`sharded_counter.rs`] |
 //! | <a id="progress" href="#progress">Progress</a> | `fetch_add(1, Relaxed)` after each item | it is only shown; the end is known by a join or a channel | [`progress.rs`] |
-//! | <a id="unique-id" href="#unique-id">Unique id</a>, sequence number | `fetch_add(1, Relaxed)`; with a limit, a `compare_exchange_weak` loop | under any ordering, no two threads get the same number | [`unique_ids.rs`] |
+//! | <a id="unique-id" href="#unique-id">Unique id</a>, sequence number | `fetch_add(1, Relaxed)` | under any ordering, no two threads get the same number | [`counter.rs`], [`unique_ids.rs`] |
+//! | <a id="update" href="#update">Update by a function</a>, CAS loop, `fetch_update` | `load(Relaxed)`; `compare_exchange_weak(seen, new, Relaxed, Relaxed)`, again if it fails | it stores only if no thread came in between | [`unique_ids.rs`] |
 //! | <a id="maximum" href="#maximum">Maximum</a>, peak | `fetch_max(n, Relaxed)` | as for a counter | [`high_water_mark.rs`] |
 //! | <a id="take" href="#take">Take</a>, swap | `swap(0, Relaxed)`; `AcqRel` if it leads to data | one thread gets what was there | [`counter.rs`] |
-//! | <a id="claim" href="#claim">Claim</a>, test-and-set | `swap(true, Relaxed)` | one thread gets `false`: that is the first | [`publish.rs`] |
+//! | <a id="claim" href="#claim">Claim</a>, test-and-set | `swap(true, Relaxed)` | only the first thread gets `false` | [`publish.rs`] |
 //! | <a id="stop-flag" href="#stop-flag">Stop flag</a> | `store(true, Relaxed)`; `load(Relaxed)` in each round | it carries no data; the join hands over results | [`stop_flag.rs`] |
-//! | <a id="publish" href="#publish">Publish</a>, ready flag, message passing | write the data, `store(true, Release)`; `load(Acquire)`, read the data | who sees the flag must see the data | [`publish.rs`]; [`OnceLock`], a channel |
+//! | <a id="publish" href="#publish">Publish</a>, ready flag, message passing | write the data, `store(true, Release)`; `load(Acquire)`, read the data | a thread that sees the flag must see the data | [`publish.rs`]; [`OnceLock`], a channel |
 //! | <a id="lazy-number" href="#lazy-number">Once</a>: a lazy number | `compare_exchange(0, mine, Relaxed, Relaxed)`; the loser takes what it finds | the number is all there is | [`LazyLock`], [`OnceLock`] |
-//! | <a id="lazy-data" href="#lazy-data">Once</a>: lazy data, by pointer or index | `compare_exchange(0, mine, Release, Acquire)`; `load(Acquire)` | who sees the index must see the data | [`LazyLock`], [`OnceLock`] |
-//! | <a id="reference-count" href="#reference-count">Reference count</a> | `fetch_add(1, Relaxed)`; `fetch_sub(1, Release)`, and after the last one `fence(Acquire)` | the last owner must see what the others wrote before it frees | [`Arc`] |
-//! | <a id="seqlock" href="#seqlock">Sequence lock</a> (seqlock) | writer: odd `store(Relaxed)`, `fence(Release)`, data, even `store(Release)`; reader: `load(Acquire)`, data, `fence(Acquire)`, `load(Relaxed)`: try again if odd or changed | data of two writes must not be mixed; the data are atomics, too | [`RwLock`] |
+//! | <a id="lazy-data" href="#lazy-data">Once</a>: lazy data, by pointer or index | `compare_exchange(0, mine, Release, Acquire)`; `load(Acquire)` | a thread that sees the index must see the data | [`LazyLock`], [`OnceLock`] |
+//! | <a id="reference-count" href="#reference-count">Reference count</a> | `fetch_add(1, Relaxed)`; `fetch_sub(1, Release)`, and after the last one `fence(Acquire)` | the last owner frees the data and must see what the others wrote | [`Arc`] |
+//! | <a id="seqlock" href="#seqlock">Sequence lock</a> (seqlock) | one writer: `store(odd, Relaxed)`, `fence(Release)`, data, `store(even, Release)`; readers: `load(Acquire)`, data, `fence(Acquire)`, `load(Relaxed)`, again if odd or changed | a reader must not mix two writes; the data are atomics, too, and `Relaxed` | [`RwLock`] |
 //! | <a id="spin-lock" href="#spin-lock">Spin lock</a> | `compare_exchange(false, true, Acquire, Relaxed)`; `store(false, Release)` | do not: a thread that spins takes the core from the one it waits for | [`Mutex`], which spins a little before it sleeps |
 //! | <a id="wait" href="#wait">Wait for a change</a> | none | an atomic cannot block, and a loop of loads takes a core | [`Condvar`], a channel, [`thread::park`] |
-//! | <a id="store-then-load" href="#store-then-load">Store, then load another</a> (store buffering, Dekker) | `SeqCst` for all four, or `fence(SeqCst)` between the two of each thread | one of two threads must see the other | [`store_buffering.rs`] |
+//! | <a id="store-then-load" href="#store-then-load">Store, then load another</a> (store buffering, Dekker) | `SeqCst` for all four, or `fence(SeqCst)` between the two of each thread | at least one of two threads must see the other | [`store_buffering.rs`] |
 //!
 //! | ordering | is enough if |
 //! |---|---|
@@ -109,7 +110,7 @@ pub mod sharded_counter;
 #[doc(inline)]
 pub use recipes::*;
 
-/// The examples of the README, which are also those of the modules, compiled and run.
+/// Compiles and runs the examples of the README; those of the modules are among them.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -70,7 +70,7 @@
 //!   before" is Rust's term: earlier on the same thread, or on a thread that was joined or that
 //!   handed something over since (through a channel, a lock, or a `Release` store and an `Acquire`
 //!   load).
-//! - If one read happens before another and nobody calls `take`, the later one is not smaller.
+//! - If one read happens before another, without a `take`, the later one is not smaller.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too.
 //! - Two threads that each read and then add may both see the other's addition.
 //! - One thread adds and then looks at a flag; another one sets the flag and then calls `take`: both

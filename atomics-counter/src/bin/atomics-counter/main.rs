@@ -22,8 +22,8 @@ Without options, a demonstration by at least two threads.
 Usage: atomics-counter [--threads N] [--time MS]
 
 All threads together increment one number, in each of eight ways. The time is
-that of one increment, all threads together: two threads at 4 ns each make it
-2 ns. Speed is relative to one atomic. Every total is checked.
+per increment, all threads together: two threads at 4 ns each make it 2 ns.
+Speed is relative to one atomic. Every total is checked.
 
 Options:
       --threads N  threads, 1 to 512 [default: one per core]
