@@ -55,13 +55,13 @@ pub fn with_progress_on<R>(
     })
 }
 
-fn show(mut output: impl Write, total: u64, done: &AtomicU64, end: &Receiver<Infallible>) {
+fn show(mut out: impl Write, total: u64, done: &AtomicU64, end: &Receiver<Infallible>) {
     while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
         // Relaxed: the count publishes only itself. One write, so that nothing
         // that other threads print comes in between.
-        let _ = output.write_all(line(done.load(Relaxed), total).as_bytes());
+        let _ = out.write_all(line(done.load(Relaxed), total).as_bytes());
     }
-    let _ = output.write_all(CLEAR.as_bytes());
+    let _ = out.write_all(CLEAR.as_bytes());
 }
 
 /// To the start of the line; erase it.
