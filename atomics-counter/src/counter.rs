@@ -58,18 +58,15 @@
 //!
 //! - To subtract n, add `n.wrapping_neg()`. The count does not fall below 0 if each subtraction
 //!   happens after its addition.
-//! - A read includes every addition that happens before it, and none that happens after it. "Happens
-//!   before" is Rust's term: earlier on the same thread, or on a thread that was joined or that
-//!   handed something over since (through a channel, a lock, or a `Release` store and an `Acquire`
-//!   load).
+//! - A read includes every addition that happens before it, and none that happens after it: before
+//!   on the same thread, or before a join, a channel, a lock or `Release` and `Acquire` hand over.
 //! - If one read happens before another, without a `take`, the later one is not smaller.
 //! - If all threads add 1, without a `take`, no two additions return the same number: of n additions,
 //!   one returns 1 and one returns n. (The count wraps around at 2^64.)
-//! - All operations are `Relaxed`: they publish no other data. A thread that sees an addition may
-//!   not see what its thread wrote before it.
-//! - One thread adds and then looks at a flag; another one sets the flag and then calls `take`: both
-//!   may miss what the other has done. Call the last `take` after a join, or put `fence(SeqCst)`
-//!   between the two steps on both sides (see `store_buffering.rs`).
+//! - All operations are `Relaxed`: a thread that sees an addition may not see what was written
+//!   before it.
+//! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
+//!   miss what the other did. Call the last `take` after a join, or see `store_buffering.rs`.
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!(

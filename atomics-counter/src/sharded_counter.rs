@@ -66,22 +66,20 @@
 //!
 //! - To subtract n, add `n.wrapping_neg()`, and read `get() as i64`. A read may include a
 //!   subtraction without the addition before it, and is negative then.
-//! - A read includes every addition that happens before it, and none that happens after it. "Happens
-//!   before" is Rust's term: earlier on the same thread, or on a thread that was joined or that
-//!   handed something over since (through a channel, a lock, or a `Release` store and an `Acquire`
-//!   load).
+//! - A read includes every addition that happens before it, and none that happens after it: before
+//!   on the same thread, or before a join, a channel, a lock or `Release` and `Acquire` hand over.
 //! - If one read happens before another, without a `take`, the later one is not smaller.
-//! - Two threads that each add and then read may both miss the other's addition, on x86 too.
-//! - Two threads that each read and then add may both see the other's addition.
-//! - One thread adds and then looks at a flag; another one sets the flag and then calls `take`: both
-//!   may miss what the other has done, whatever the ordering of the flag. Call the last `take` after
-//!   a join, or put `fence(SeqCst)` between the two steps on both sides (see `store_buffering.rs`).
+//! - Two threads that each add and then read may both miss the other's addition, on x86 too. Two that
+//!   each read and then add may both see it.
+//! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
+//!   miss what the other did, whatever the ordering of the flag. Call the last `take` after a join,
+//!   or put `fence(SeqCst)` between the two steps on both sides (see `store_buffering.rs`).
 //! - A read may still include what another thread's `take` has returned, unless that `take` happens
-//!   before it. Each addition is returned by exactly one `take`, so use what `take` returns.
+//!   before it. No two `take` return the same addition.
 //! - The end of a `thread::scope` joins its closures, but not their thread-local destructors. If
 //!   those add, join each handle.
-//! - Cells are made for the largest number of threads that were alive at the same time and had used
-//!   any sharded counter. Up to 65,535 threads have cells of their own; further ones share one.
+//! - Memory grows with the number of threads alive at the same time that have used any sharded
+//!   counter. Up to 65,535 threads have cells of their own; further ones share one.
 //! - The count wraps around at 2^64.
 //!
 //! Why it is exact: a thread adds to its own cell with a load and a store. That is faster than

@@ -42,7 +42,7 @@ pub fn measure(job: Job) -> io::Result<([f64; EXACT.len()], Counted)> {
     for _ in 0..ROUNDS {
         // Each way once a round, so that a slow moment of the machine slows them all.
         for (way, times) in EXACT.into_iter().zip(&mut times) {
-            let counted = count(job, way)?;
+            let counted = run_round(job, way)?;
             let (lost, increments) = (counted.lost, counted.increments);
             if lost != 0 {
                 let problem = format!("{way}: lost {lost} of {increments} increments");
@@ -61,12 +61,12 @@ fn median(mut times: Vec<f64>) -> f64 {
 
 /// Lets the bug count until an increment is lost.
 fn count_until_lost(job: Job) -> io::Result<Counted> {
-    let mut all = count(job, BUG)?;
+    let mut all = run_round(job, BUG)?;
     for _ in 1..ROUNDS_OF_THE_BUG {
         if all.lost > 0 || job.threads.get() == 1 {
             break;
         }
-        let counted = count(job, BUG)?;
+        let counted = run_round(job, BUG)?;
         all.increments += counted.increments;
         all.lost += counted.lost;
     }
@@ -74,7 +74,7 @@ fn count_until_lost(job: Job) -> io::Result<Counted> {
 }
 
 /// One round of one way.
-fn count(job: Job, way: Way) -> io::Result<Counted> {
+fn run_round(job: Job, way: Way) -> io::Result<Counted> {
     let count = way.start(job.threads.get());
     // Opens when all threads run. (If one cannot be spawned, a `Barrier` would block the others.)
     let gate = RwLock::new(None);
@@ -84,23 +84,25 @@ fn count(job: Job, way: Way) -> io::Result<Counted> {
         for thread in 0..job.threads.get() {
             let (count, gate) = (&*count, &gate);
             let work = move || count_until_deadline(count, thread, gate);
-            let handle = thread::Builder::new().spawn_scoped(scope, work);
-            handles.push(handle.map_err(|error| {
-                io::Error::new(error.kind(), format!("spawning a thread: {error}"))
-            })?);
+            match thread::Builder::new().spawn_scoped(scope, work) {
+                Ok(handle) => handles.push(handle),
+                Err(error) => {
+                    let problem = format!("spawning a thread: {error}");
+                    return Err(io::Error::new(error.kind(), problem));
+                }
+            }
         }
         let begin = Instant::now();
         *closed = Some(begin + job.time);
         drop(closed);
-        let mut ends = Vec::new();
+        let mut pieces = Vec::new();
         for handle in handles {
-            ends.push(
-                handle
-                    .join()
-                    .unwrap_or_else(|payload| resume_unwind(payload)),
-            );
+            match handle.join() {
+                Ok(piece) => pieces.push(piece),
+                Err(payload) => resume_unwind(payload),
+            }
         }
-        io::Result::Ok((begin, ends))
+        Ok((begin, pieces))
     })?;
     let increments = pieces.iter().map(|&(increments, _)| increments).sum();
     let end = pieces.iter().map(|&(_, end)| end).max().unwrap_or(begin);
@@ -148,7 +150,7 @@ mod tests {
     fn every_increment_is_counted_on_any_number_of_threads_in_any_time() {
         for (threads, micros) in [(1, 0), (1, 2000), (2, 0), (2, 2000), (3, 1), (20, 100)] {
             for way in EXACT {
-                let counted = count(job(threads, micros), way).unwrap();
+                let counted = run_round(job(threads, micros), way).unwrap();
                 assert_eq!(counted.lost, 0, "{way}");
                 assert!(counted.increments >= threads as u64 * PIECE, "{way}");
                 assert!(counted.nanoseconds > 0.0, "{way}");
