@@ -58,8 +58,9 @@
 //!
 //! - To subtract n, add `n.wrapping_neg()`. The count does not fall below 0 if each subtraction
 //!   happens after its addition.
-//! - A read includes every addition that happens before it, and none that happens after it: before
-//!   on the same thread, or before a join, a channel, a lock or `Release` and `Acquire` hand over.
+//! - A read includes every addition that happens before it, and none that happens after it. (What
+//!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
+//!   `Acquire` load came in between.)
 //! - If one read happens before another, without a `take`, the later one is not smaller.
 //! - If all threads add 1, without a `take`, no two additions return the same number: of n additions,
 //!   one returns 1 and one returns n. (The count wraps around at 2^64.)

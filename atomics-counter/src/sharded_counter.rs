@@ -66,8 +66,9 @@
 //!
 //! - To subtract n, add `n.wrapping_neg()`, and read `get() as i64`. A read may include a
 //!   subtraction without the addition before it, and is negative then.
-//! - A read includes every addition that happens before it, and none that happens after it: before
-//!   on the same thread, or before a join, a channel, a lock or `Release` and `Acquire` hand over.
+//! - A read includes every addition that happens before it, and none that happens after it. (What
+//!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
+//!   `Acquire` load came in between.)
 //! - If one read happens before another, without a `take`, the later one is not smaller.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too. Two that
 //!   each read and then add may both see it.
