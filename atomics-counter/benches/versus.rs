@@ -7,6 +7,7 @@
 use atomics_counter::counter::Counter;
 use atomics_counter::sharded_counter::ShardedCounter;
 use divan::{Bencher, counter::ItemsCount};
+use fast_counter::ConcurrentCounter;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -49,6 +50,25 @@ fn increments(bencher: Bencher, way: Way) {
     });
     let is_exact = count.total() == pieces.get() * PIECE;
     assert!(is_exact || way.to_string() == BUG.to_string());
+}
+
+#[divan::bench(threads = THREADS)]
+fn increments_of_fast_counter(bencher: Bencher) {
+    let (count, pieces) = (ConcurrentCounter::new(MOST_THREADS), Counter::new());
+    bencher.counter(ItemsCount::new(PIECE)).bench(|| {
+        for _ in 0..PIECE {
+            count.add(1);
+        }
+        pieces.add(1);
+    });
+    assert_eq!(count.sum() as u64, pieces.get() * PIECE);
+}
+
+#[divan::bench(threads = THREADS)]
+fn reads_of_fast_counter(bencher: Bencher) {
+    let count = ConcurrentCounter::new(MOST_THREADS);
+    count.add(1);
+    bencher.bench(|| assert_eq!(count.sum(), 1));
 }
 
 #[divan::bench(args = [EXACT[0], EXACT[ONE_ATOMIC]], threads = THREADS)]

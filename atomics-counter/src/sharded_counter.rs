@@ -40,7 +40,7 @@
 //! - Threads count now and then, or there are thousands of counters: use `counter.rs`. A sharded
 //!   counter takes 640 bytes, and up to 256 more for each thread.
 //! - The count is read as often as it changes: a read looks at the cells of all threads. For up to 8
-//!   threads, it takes 2 to 14 ns longer than a read of one atomic; for 128, some 100 ns.
+//!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns.
 //! - A decision depends on the count, such as who was the first or the last: use what
 //!   `Counter::add` returns (`counter.rs`).
 //! - In a signal handler or a global allocator: an addition may be lost or deadlock.
