@@ -49,10 +49,8 @@ fn main() {
             }
         }
     }
-    let _ = writeln!(
-        io::stderr(),
-        "both missed it in {both_missed:?} of {tries} tries"
-    );
+    let [weak, ..] = both_missed;
+    let _ = writeln!(io::stderr(), "in {weak} of {tries} tries, both missed it");
     println!("Release and Acquire: both threads may miss the other's store");
     assert_eq!(both_missed[1], 0);
     println!("SeqCst: one of them sees it");
