@@ -80,17 +80,13 @@
     "Relaxed",
     "metrics",
     "statistics",
-    "which ordering",
-    "memory ordering",
-    "memory order",
     "static mut",
     "mutable global variable",
     "use of mutable static is unsafe",
-    "mutable static"
+    "mutable static",
+    "creating a shared reference to mutable static"
 ))]
 pub mod counter;
-#[cfg(all(doc, not(doctest)))]
-mod recipes;
 #[doc(alias(
     "false sharing",
     "contention",
@@ -100,11 +96,30 @@ mod recipes;
     "LongAdder",
     "striped counter",
     "per-thread counter",
-    "lock-free",
-    "scalable counter",
-    "loom"
+    "scalable counter"
 ))]
 pub mod sharded_counter;
+
+/// Which ordering? Patterns of atomic operations: the table on the [front page](crate).
+#[cfg(all(doc, not(doctest)))]
+#[doc(alias(
+    "which ordering",
+    "atomic ordering",
+    "memory ordering",
+    "memory order",
+    "memory model",
+    "atomic patterns",
+    "lock-free",
+    "loom",
+    "seqlock",
+    "spin lock",
+    "spinlock",
+    "reference count"
+))]
+pub mod which_ordering {}
+
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
 
 #[cfg(all(doc, not(doctest)))]
 #[doc(inline)]

@@ -111,12 +111,9 @@ recipe!(
         "happens before",
         "synchronizes with",
         "memory barrier",
-        "which ordering",
-        "memory ordering",
         "test and set",
         "ARM",
         "weak memory",
-        "loom",
     ]
 );
 recipe!(
@@ -132,6 +129,5 @@ recipe!(
         "store buffer",
         "Dekker",
         "lost wakeup",
-        "which ordering",
     ]
 );
