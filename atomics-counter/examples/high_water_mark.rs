@@ -1,71 +1,85 @@
-//! The maximum ever seen, by any thread: `fetch_max`.
+//! Atomic maximum: `fetch_max`, peak.
 //!
-//! Use it when one number is kept, such as the longest wait; if more belongs to it (which request
-//! it was), keep both in a `Mutex`.
-//! Ends: nobody waits. What a thread noted before it panicked stays noted.
+//! Use it when only the highest number is kept, such as the longest wait or
+//! the most connections at once. If something belongs to that number, such as
+//! the name of the request, keep both in a `Mutex`.
+//! Ends: it never blocks. What a thread recorded before it panicked is kept.
 //! Needs: std alone.
 //!
 //! ```text
-//! the maximum of 4 threads: 3999
-//! a record is told at once: true, then false
-//! load, compare, store forgets the 9: 5
-//! fetch_max does not: 9
+//! 4 threads recorded 4000000 numbers; the maximum never fell
+//! a record is known at once: true, then false
+//! load, compare, store: the 9 is lost, the highest is 5
 //! ```
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 
-/// Whether it is more than all before.
-fn note(highest: &AtomicU64, value: u64) -> bool {
-    // Relaxed: the maximum publishes only itself. `fetch_max` returns what was there before.
-    highest.fetch_max(value, Relaxed) < value
-}
+/// The highest number that any thread has recorded. It may be a `static`.
+#[derive(Default)]
+pub struct HighWaterMark(AtomicU64);
 
-/// Two threads look before either writes; then the one with 9 writes, then the one with 5.
-fn race(write: impl Fn(&AtomicU64, u64) + Sync) -> u64 {
-    let (highest, step) = (AtomicU64::new(0), Barrier::new(2));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let seen = highest.load(Relaxed);
-            step.wait();
-            if 9 > seen {
-                write(&highest, 9);
-            }
-            step.wait();
-        });
-        let seen = highest.load(Relaxed);
-        step.wait();
-        step.wait();
-        if 5 > seen {
-            write(&highest, 5);
-        }
-    });
-    highest.into_inner()
+impl HighWaterMark {
+    /// Starts at 0.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Returns whether the number is higher than all before it.
+    pub fn record(&self, number: u64) -> bool {
+        // Relaxed: the maximum publishes only itself. `fetch_max` is one step,
+        // and returns what was there before.
+        self.0.fetch_max(number, Relaxed) < number
+    }
+
+    /// The highest number so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
 }
 
 fn main() {
-    let highest = AtomicU64::new(0);
+    use std::sync::Barrier;
+    use std::thread;
+
+    let highest = &HighWaterMark::new();
     thread::scope(|scope| {
-        for thread in 0..4 {
-            let highest = &highest;
+        for thread in 1..=4 {
             scope.spawn(move || {
-                for value in 1000 * thread..1000 * (thread + 1) {
-                    note(highest, value);
+                let mut last = 0;
+                for _ in 0..1_000_000 {
+                    let seen = highest.get();
+                    assert!(seen >= last, "{last} was overwritten by {seen}");
+                    last = seen + thread; // close to what the others record
+                    highest.record(last);
                 }
             });
         }
     });
-    assert_eq!(highest.load(Relaxed), 3999);
-    println!("the maximum of 4 threads: {highest:?}");
-    let [first, again] = [note(&highest, 4000), note(&highest, 4000)];
-    println!("a record is told at once: {first}, then {again}");
+    println!("4 threads recorded 4000000 numbers; the maximum never fell");
+    let [first, again] = [highest.record(u64::MAX), highest.record(u64::MAX)];
+    assert!(first && !again);
+    println!("a record is known at once: {first}, then {again}");
 
-    // The case that goes wrong: between a load and a store, others come.
-    let kept = race(|highest, value| highest.store(value, Relaxed));
-    assert_eq!(kept, 5);
-    println!("load, compare, store forgets the 9: {kept}");
-    let kept = race(|highest, value| _ = note(highest, value));
-    assert_eq!(kept, 9);
-    println!("fetch_max does not: {kept}");
+    // The case that goes wrong: both threads load 0, then the 9 is stored, and
+    // then the 5.
+    let (highest, step) = (AtomicU64::new(0), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let loaded = highest.load(Relaxed);
+            step.wait();
+            if loaded < 9 {
+                highest.store(9, Relaxed);
+            }
+            step.wait();
+        });
+        let loaded = highest.load(Relaxed);
+        step.wait();
+        step.wait();
+        if loaded < 5 {
+            highest.store(5, Relaxed);
+        }
+    });
+    let highest = highest.into_inner();
+    assert_eq!(highest, 5);
+    println!("load, compare, store: the 9 is lost, the highest is {highest}");
 }

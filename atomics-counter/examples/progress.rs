@@ -1,65 +1,170 @@
-//! Show the progress of threads: a count that they add to, and a wait that also ends if they die.
+//! Progress bar of worker threads.
 //!
-//! Use it when others watch; if nobody does, a join is enough.
-//! Ends: when every worker has ended, well or not. A loop `while done < TOTAL` would never end
-//! after a panic.
+//! Use it when a job of many items runs long and a person may be watching.
+//! Ends: with the result of the job, or with its panic; the bar is removed. It
+//! does not wait for `done` to reach `total`: after a panic, it never would.
+//! Without a terminal, as in a log file, nothing is printed.
 //! Needs: std alone.
 //!
 //! ```text
-//! 100 of 100 done
-//! 70 of 100 done: item 20 failed
+//! 50 of 100 was shown while the job ran
+//! the terminal was closed; the result is there
+//! a worker panicked: item 20 failed; the bar is gone
+//! not a terminal: nothing printed
 //! ```
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::convert::Infallible;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-const WORKERS: u32 = 2;
-const EACH: u32 = 50;
+/// The time between two pictures; a shorter job shows none.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Works off all items, the last worker's only up to `end`, and returns how many were done.
-fn run(end: u32, mut show: impl FnMut(u32)) -> (u32, thread::Result<()>) {
-    let done = AtomicU32::new(0);
-    let so_far = || done.load(Ordering::Relaxed); // Relaxed: the count tells only itself
-    let watcher = thread::current();
-    let work = &|worker| {
-        for item in 0..EACH {
-            assert!(worker + 1 < WORKERS || item < end, "item {item} failed");
-            done.fetch_add(1, Ordering::Relaxed);
-            watcher.unpark(); // there is something new to show
-        }
-    };
-    let result = thread::scope(|scope| {
-        let spawn = |worker| scope.spawn(move || work(worker));
-        let workers: Vec<_> = (0..WORKERS).map(spawn).collect();
-        while !workers.iter().all(|worker| worker.is_finished()) {
-            show(so_far());
-            // With a timeout: a worker is finished only after its last `unpark`.
-            thread::park_timeout(Duration::from_millis(50));
-        }
-        // All of them: what is not joined here, the scope would panic about.
-        let results: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
-        results.into_iter().collect()
-    });
-    (so_far(), result)
+/// Runs `job` with a progress bar on standard error, if that is a terminal.
+///
+/// The job adds 1 after each item, on whatever threads it starts:
+/// `done.fetch_add(1, Relaxed)`.
+pub fn with_progress<R>(total: u64, job: impl FnOnce(&AtomicU64) -> R) -> R {
+    let stderr = io::stderr();
+    if stderr.is_terminal() {
+        with_progress_on(stderr, total, job)
+    } else {
+        job(&AtomicU64::new(0))
+    }
 }
 
-fn main() {
-    let mut last = 0;
-    let (done, result) = run(EACH, |done| {
-        eprint!("\r{done} of 100 ");
-        assert!(done >= last); // to one thread, the count never goes down
-        last = done;
-    });
-    assert!(result.is_ok() && done == WORKERS * EACH);
-    println!("{done} of 100 done");
+/// The same on any output. Write errors are ignored: no result is lost.
+pub fn with_progress_on<R>(
+    output: impl Write + Send,
+    total: u64,
+    job: impl FnOnce(&AtomicU64) -> R,
+) -> R {
+    let done = &AtomicU64::new(0);
+    thread::scope(|scope| {
+        // Dropped at the end of the job, also by a panic: the bar ends.
+        let (running, end) = mpsc::channel();
+        let show = move || show(output, total, done, &end);
+        // If spawning fails, the job runs without a bar.
+        let _ = thread::Builder::new().spawn_scoped(scope, show);
+        let result = job(done);
+        drop(running);
+        result
+    })
+}
 
-    // The case that goes wrong: a worker dies, and 100 is never reached.
-    let (done, result) = run(20, |_| ());
-    let Err(panic) = result else {
-        unreachable!("item 20 fails")
+fn show(mut out: impl Write, total: u64, done: &AtomicU64, end: &Receiver<Infallible>) {
+    while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        // Relaxed: the count publishes only itself. One write, so that nothing
+        // that other threads print comes in between.
+        let _ = out.write_all(line(done.load(Relaxed), total).as_bytes());
+    }
+    let _ = out.write_all(CLEAR.as_bytes());
+}
+
+/// To the start of the line; erase it.
+const CLEAR: &str = "\r\x1b[K";
+
+fn line(done: u64, total: u64) -> String {
+    let filled = (20.0 * done as f64 / total as f64) as usize;
+    let bar = "#".repeat(filled.min(20));
+    format!("\r[{bar:-<20}] {done} of {total}\x1b[K")
+}
+
+fn main() -> io::Result<()> {
+    use std::env;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::process::Command;
+
+    if env::args().nth(1).as_deref() == Some("to a pipe") {
+        with_progress(1, |done| done.fetch_add(1, Relaxed));
+        return Ok(());
+    }
+
+    // Two threads do `items` together. Item 20 of each may fail.
+    let work = |items: u64, may_fail: bool, done: &AtomicU64| {
+        thread::scope(|scope| {
+            let mut workers = Vec::new();
+            for _ in 0..2 {
+                workers.push(scope.spawn(move || {
+                    for item in 0..items / 2 {
+                        assert!(!may_fail || item != 20, "item {item} failed");
+                        done.fetch_add(1, Relaxed);
+                    }
+                }));
+            }
+            for worker in workers {
+                worker
+                    .join()
+                    .unwrap_or_else(|payload| resume_unwind(payload));
+            }
+        });
     };
-    let reason = panic.downcast::<String>().unwrap_or_default();
-    assert_eq!(done, EACH + 20);
-    println!("{done} of 100 done: {reason}");
+
+    let (screen, lines) = Screen::new(false);
+    let result = with_progress_on(screen, 100, |done| {
+        work(50, false, done);
+        let half = "\r[##########----------] 50 of 100\x1b[K"; // in one write
+        assert!(lines.iter().take(100).any(|line| line == half));
+        work(50, false, done);
+        "the result"
+    });
+    assert_eq!(result, "the result");
+    assert_eq!(lines.iter().last().as_deref(), Some(CLEAR));
+    println!("50 of 100 was shown while the job ran");
+    assert_eq!(line(5, 4), "\r[####################] 5 of 4\x1b[K");
+    assert_eq!(line(0, 0), "\r[--------------------] 0 of 0\x1b[K");
+
+    // The case that goes wrong: the output is closed, or a worker panics.
+    let (screen, lines) = Screen::new(true);
+    let result = with_progress_on(screen, 0, |_| {
+        assert_eq!(lines.iter().take(2).count(), 2); // two writes have failed
+        "the result"
+    });
+    assert_eq!(result, "the result");
+    println!("the terminal was closed; the result is there");
+
+    let (screen, lines) = Screen::new(false);
+    let job = || with_progress_on(screen, 100, |done| work(100, true, done));
+    let payload = catch_unwind(AssertUnwindSafe(job)).err();
+    let text = payload.and_then(|payload| payload.downcast::<String>().ok());
+    assert_eq!(text.as_deref().map(String::as_str), Some("item 20 failed"));
+    assert_eq!(lines.iter().last().as_deref(), Some(CLEAR));
+    println!("a worker panicked: item 20 failed; the bar is gone");
+
+    let output = Command::new(env::current_exe()?)
+        .arg("to a pipe")
+        .output()?;
+    assert!(output.status.success() && output.stderr.is_empty());
+    println!("not a terminal: nothing printed");
+    Ok(())
+}
+
+/// Sends what is written, one message for each write; may be broken.
+struct Screen {
+    writes: mpsc::Sender<String>,
+    is_broken: bool,
+}
+
+impl Screen {
+    fn new(is_broken: bool) -> (Self, Receiver<String>) {
+        let (writes, lines) = mpsc::channel();
+        (Self { writes, is_broken }, lines)
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let _ = self.writes.send(String::from_utf8_lossy(buffer).into());
+        if self.is_broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,82 +1,168 @@
-//! Tell a thread to stop: a flag that it looks at in each round, and a join.
+//! Stop a thread: `AtomicBool` flag and join.
 //!
-//! Use it when the thread loops; not when it blocks, for there it does not look. A `recv`: drop the
-//! sender. A `sleep`: wait with `recv_timeout` instead (`every_second.rs`). A socket: give it a
-//! `set_read_timeout`; for `accept`, connect to it yourself.
-//! Ends: after the round in which the flag is set. An owner that fails sets it too, by a guard:
-//! without it, the scope would wait for ever. A thread that panicked is found by the join.
+//! Use it when a thread works in rounds: it looks at the flag before each one.
+//! A thread that blocks does not look. In `accept`: set the flag, then connect
+//! to the listener. In `recv`: drop the sender. While it reads stdin, nothing
+//! stops it: do not join such a thread, it ends with the process.
+//! Ends: after the current round; `stop` returns the result or the panic. A
+//! drop stops it too, also by `?` or a panic of its owner.
 //! Needs: std alone.
 //!
 //! ```text
-//! it stopped, and gave back what it had done
-//! its owner failed, and it stopped
-//! blocked, it did not look; it ended when its channel closed
-//! it had panicked, as the join tells
+//! stopped after the round in which it was told
+//! its owner failed, and the thread ended first
+//! it was blocked in `accept`; a connection woke it
+//! it had panicked: round 3
 //! ```
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::{io, mem};
 
-/// Runs rounds until told to stop, and returns how many.
-fn run(stop: &AtomicBool, round: impl Fn(u32)) -> u32 {
-    let mut rounds = 0;
-    // Relaxed: the flag tells only itself, and is seen soon under any ordering. What the thread did
-    // is handed over by the join.
-    while !stop.load(Ordering::Relaxed) {
-        rounds += 1;
-        round(rounds);
-    }
-    rounds
+/// Owns a thread; dropping it stops the thread and joins it.
+pub struct Worker<R> {
+    stop: Arc<AtomicBool>,
+    /// `None` once the thread has been joined.
+    handle: Option<JoinHandle<R>>,
 }
 
-/// Held by the owner: sets the flag when that is done, also by `?` or a panic.
-struct StopOnDrop<'a>(&'a AtomicBool);
+impl<R> Worker<R> {
+    /// Runs `work` on a new thread. It must look at the flag in each round:
+    /// `while !stop.load(Relaxed) { ... }`.
+    pub fn start(work: impl FnOnce(&AtomicBool) -> R + Send + 'static) -> io::Result<Self>
+    where
+        R: Send + 'static,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        let handle = thread::Builder::new().spawn(move || work(&flag))?;
+        let handle = Some(handle);
+        Ok(Self { stop, handle })
+    }
 
-impl Drop for StopOnDrop<'_> {
+    /// Sets the flag and does not wait. Wake the thread after that if it blocks.
+    pub fn set_flag(&self) {
+        // Relaxed: the flag carries no data, and no ordering makes it faster.
+        // What the thread has done is handed over by the join.
+        self.stop.store(true, Relaxed);
+    }
+
+    /// Sets the flag and waits for the thread to end.
+    pub fn stop(mut self) -> thread::Result<R> {
+        match self.join() {
+            Some(result) => result,
+            None => unreachable!("joined only here and in `drop`"),
+        }
+    }
+
+    fn join(&mut self) -> Option<thread::Result<R>> {
+        self.set_flag();
+        let handle = self.handle.take()?;
+        Some(handle.join())
+    }
+}
+
+impl<R> Drop for Worker<R> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        // Re-raising a panic would abort if the owner is unwinding, and so
+        // would a payload whose destructor panics.
+        if let Some(Err(payload)) = self.join() {
+            mem::forget(payload);
+        }
     }
 }
 
-/// The owner waits for the third round, then stops the thread, or fails before it does.
-fn stopped_by(owner: Result<(), &'static str>) -> Result<u32, &'static str> {
-    let stop = &AtomicBool::new(false);
-    thread::scope(|scope| {
-        let guard = StopOnDrop(stop);
-        let (sender, rounds) = mpsc::channel();
-        let worker = scope.spawn(move || run(stop, |round| _ = sender.send(round)));
-        assert_eq!(rounds.iter().nth(2), Some(3)); // it is at work
-        owner?; // the scope waits for the thread: the guard ends that
-        drop(guard);
-        worker.join().map_err(|_| "it had panicked")
-    })
+fn main() -> io::Result<()> {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::panic::resume_unwind;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    // Each round reports its begin and waits for permission to end.
+    let (begin, begun) = mpsc::channel();
+    let (end, may_end) = mpsc::channel();
+    let worker = Worker::start(move |stop| {
+        let mut rounds = 0;
+        while !stop.load(Relaxed) {
+            rounds += 1;
+            let _ = begin.send(rounds);
+            let _ = may_end.recv();
+        }
+        rounds
+    })?;
+    assert_eq!(begun.recv(), Ok(1));
+    assert!(end.send(()).is_ok());
+    assert_eq!(begun.recv(), Ok(2));
+    worker.set_flag(); // in the second round
+    assert!(end.send(()).is_ok());
+    assert_eq!(worker.stop().ok(), Some(2));
+    println!("stopped after the round in which it was told");
+
+    // The case that goes wrong: the owner fails, the thread blocks or panics.
+    let (ended, end) = mpsc::channel();
+    let owner = || -> io::Result<()> {
+        let _worker = Worker::start(move |stop| {
+            while !stop.load(Relaxed) {
+                thread::yield_now(); // some work
+            }
+            thread::sleep(Duration::from_millis(20)); // the end takes a while
+            let _ = ended.send(());
+        })?;
+        Err(io::ErrorKind::StorageFull.into())
+    };
+    assert!(owner().is_err());
+    assert_eq!(end.try_recv(), Ok(()));
+    println!("its owner failed, and the thread ended first");
+
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = Worker::start(move |stop| -> io::Result<u32> {
+        let mut served = 0;
+        loop {
+            let (mut client, _) = listener.accept()?;
+            if stop.load(Relaxed) {
+                return Ok(served); // this was no client
+            }
+            client.write_all(b"hello")?;
+            served += 1;
+        }
+    })?;
+    let greeting = io::read_to_string(TcpStream::connect(address)?)?;
+    assert_eq!(greeting, "hello");
+    server.set_flag(); // before it is woken
+    let greeting = io::read_to_string(TcpStream::connect(address)?)?;
+    assert_eq!(greeting, "");
+    assert!(matches!(server.stop(), Ok(Ok(1))));
+    println!("it was blocked in `accept`; a connection woke it");
+
+    let (ended, end) = mpsc::channel::<()>();
+    let panics = move |_: &AtomicBool| {
+        let _ended = &ended; // dropped when the thread ends
+        for round in 1.. {
+            assert!(round < 3, "round {round}");
+        }
+    };
+    let worker = Worker::start(panics.clone())?;
+    let payload = worker.stop().err();
+    let text = payload.and_then(|payload| payload.downcast::<String>().ok());
+    assert_eq!(text.as_deref().map(String::as_str), Some("round 3"));
+    println!("it had panicked: round 3");
+
+    // A drop raises nothing.
+    drop(Worker::start(panics)?);
+    assert!(end.recv().is_err());
+    drop(Worker::start(|_| {
+        resume_unwind(Box::new(PanicsWhenDropped))
+    })?);
+    Ok(())
 }
 
-fn main() {
-    assert!(matches!(stopped_by(Ok(())), Ok(3..)));
-    println!("it stopped, and gave back what it had done");
+struct PanicsWhenDropped;
 
-    // The case that goes wrong: the owner fails, the thread is blocked, or it has panicked.
-    assert_eq!(stopped_by(Err("no more disk")), Err("no more disk"));
-    println!("its owner failed, and it stopped");
-
-    let stop = &AtomicBool::new(false);
-    thread::scope(|scope| {
-        let guard = StopOnDrop(stop);
-        let (job, jobs) = mpsc::channel::<()>();
-        let (waiting, is_waiting) = mpsc::channel();
-        let round = move |round| _ = (waiting.send(round), jobs.recv());
-        let worker = scope.spawn(move || run(stop, round));
-        assert_eq!(is_waiting.recv(), Ok(1));
-        drop(guard);
-        assert!(!worker.is_finished());
-        drop(job); // its `recv` fails, and it looks
-        assert!(matches!(worker.join(), Ok(1)));
-        println!("blocked, it did not look; it ended when its channel closed");
-    });
-
-    let dead = thread::spawn(|| run(&AtomicBool::new(false), |round| assert!(round < 3)));
-    assert!(dead.join().is_err());
-    println!("it had panicked, as the join tells");
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        unreachable!("dropped");
+    }
 }

@@ -1,57 +1,92 @@
-//! Ids that are never given twice, from any thread: a compare-exchange that stops at the limit.
+//! Unique id generator.
 //!
-//! Use it when the ids may run out; 64 bits counted up one by one do not, and `Counter::add` or a
-//! plain `fetch_add` is enough.
-//! Ends: nobody waits. When all ids are given, every call returns `None`, for ever.
+//! Use it when ids may run out. Of 64-bit ids that are counted up one by one,
+//! there are always more: `fetch_add(1, Relaxed)` is enough for those.
+//! Ends: `next_id` returns `None` when all ids are given out, and from then on.
+//! It never blocks.
 //! Needs: std alone.
 //!
 //! ```text
-//! 4 threads got 200 ids, each of them once
-//! no more: None None
-//! fetch_add gives the first id again: 0 .. 255 0
-//! fetch_add and a check give ids again after 256 calls
+//! 4 threads got 2000000 ids, each id once
+//! no more ids: Some(4294967294) None None
+//! fetch_add, then a check: Some(4294967294) None Some(0)
 //! ```
 
-use std::iter;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::thread;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-const LIMIT: u8 = 200;
+/// Gives out each id once. It may be a `static`.
+pub struct Ids {
+    next: AtomicU32,
+    end: u32,
+}
 
-/// An id below the limit that nobody has.
-fn next_id(next: &AtomicU8) -> Option<u8> {
-    // Relaxed: the ids are different under any ordering, and publish nothing. `fetch_update` is the
-    // loop of compare-exchange: it stores only if nobody has taken the id since it was seen, and
-    // else looks again. It returns what was there before.
-    let count = |id| (id < LIMIT).then_some(id + 1);
-    next.fetch_update(Relaxed, Relaxed, count).ok()
+impl Ids {
+    /// `1..u32::MAX`, for example.
+    pub const fn new(ids: Range<u32>) -> Self {
+        Self {
+            next: AtomicU32::new(ids.start),
+            end: ids.end,
+        }
+    }
+
+    /// An id that no thread has, or `None` if there are no more.
+    pub fn next_id(&self) -> Option<u32> {
+        // Relaxed: the ids differ under any ordering, and publish no data.
+        let mut id = self.next.load(Relaxed);
+        while id < self.end {
+            // Stores only if no thread has taken this id since the load.
+            // (`weak` may also fail for no reason, and is faster in a loop.)
+            let next = id + 1;
+            match self.next.compare_exchange_weak(id, next, Relaxed, Relaxed) {
+                Ok(_) => return Some(id),
+                Err(newer) => id = newer,
+            }
+        }
+        None
+    }
 }
 
 fn main() {
-    let next = AtomicU8::new(0);
-    let mut ids = [(); 4].map(|()| Vec::new());
+    use std::panic::resume_unwind;
+    use std::thread;
+
+    const END: u32 = 2_000_000;
+    static IDS: Ids = Ids::new(0..END);
+
+    let take_all = || {
+        let mut ids = Vec::new();
+        while let Some(id) = IDS.next_id() {
+            ids.push(id);
+        }
+        assert_eq!(IDS.next.load(Relaxed), END, "there were more");
+        ids
+    };
+    let mut given = vec![false; END as usize];
     thread::scope(|scope| {
-        for ids in &mut ids {
-            scope.spawn(|| ids.extend(iter::from_fn(|| next_id(&next))));
+        for handle in [(); 4].map(|()| scope.spawn(take_all)) {
+            let ids = handle
+                .join()
+                .unwrap_or_else(|payload| resume_unwind(payload));
+            for id in ids {
+                assert!(!given[id as usize], "{id} was given twice");
+                given[id as usize] = true;
+            }
         }
     });
-    let mut ids = ids.concat();
-    ids.sort_unstable();
-    assert_eq!(ids, Vec::from_iter(0..LIMIT));
-    println!("4 threads got {} ids, each of them once", ids.len());
-    // The case that goes wrong: there are no more.
-    assert_eq!([next_id(&next), next_id(&next)], [None, None]);
-    println!("no more: None None");
+    assert!(given.iter().all(|&given| given));
+    println!("4 threads got {END} ids, each id once");
 
-    // Without a limit, `fetch_add` wraps around, in silence.
-    let next = AtomicU8::new(0);
-    let ids: Vec<_> = (0..257).map(|_| next.fetch_add(1, Relaxed)).collect();
-    assert_eq!((ids[0], ids[255], ids[256]), (0, 255, 0));
-    println!("fetch_add gives the first id again: 0 .. 255 0");
-    // A check afterwards only delays that: each call that is refused counts on.
-    let next = AtomicU8::new(0);
-    let checked = || Some(next.fetch_add(1, Relaxed)).filter(|&id| id < LIMIT);
-    let ids: Vec<_> = (0..257).map(|_| checked()).collect();
-    assert_eq!((ids[200], ids[255], ids[256]), (None, None, Some(0)));
-    println!("fetch_add and a check give ids again after 256 calls");
+    // The case that goes wrong: there are no more. `fetch_add` wraps around.
+    const LAST: u32 = u32::MAX - 1;
+    let ids = Ids::new(LAST..u32::MAX);
+    let [first, second, third] = [(); 3].map(|()| ids.next_id());
+    assert_eq!([first, second, third], [Some(LAST), None, None]);
+    println!("no more ids: {first:?} {second:?} {third:?}");
+
+    let next = AtomicU32::new(LAST);
+    let check = |id: u32| (id < u32::MAX).then_some(id);
+    let [first, second, third] = [(); 3].map(|()| check(next.fetch_add(1, Relaxed)));
+    assert_eq!([first, second, third], [Some(LAST), None, Some(0)]);
+    println!("fetch_add, then a check: {first:?} {second:?} {third:?}");
 }

@@ -1,43 +1,73 @@
-//! A count on one atomic, which any number of threads share.
+//! Atomic counter shared between threads.
+//!
+//! ```ignore
+//! use counter::Counter;
+//! use std::thread;
+//!
+//! static REQUESTS: Counter = Counter::new();
+//!
+//! fn main() {
+//!     thread::scope(|scope| {
+//!         for _ in 0..4 {
+//!             scope.spawn(|| {
+//!                 let number = REQUESTS.add(1); // 1 to 4, in any order
+//!                 if number == 4 {
+//!                     println!("this was the last thread");
+//!                 }
+//!             });
+//!         }
+//!     });
+//!     assert_eq!(REQUESTS.get(), 4);
+//! }
+//! ```
+//!
+//! - Once the threads that add have been joined, the count is exact.
+//! - Until then, a read returns a value that the count had a moment ago.
+//! - `take` returns the count and restarts it at 0; nothing is lost or counted twice.
+//! - Never decide on a read, as the count may change right after it: decide on what `add` returns.
+//!   A threshold ("grow at about n") is fine.
 //!
 //! # When to use it
 //!
-//! For what many threads count now and then and others read, such as requests or errors; for ids
-//! that are never given twice; for telling which of several threads was the first or the last.
+//! For what threads count now and then, such as requests or errors. For ids that are never given
+//! twice. To find the first or the last of several threads.
 //!
 //! # When not to use it
 //!
-//! - The count can wait: count in a local variable and [`add`](Counter::add) once per batch, or
-//!   return it from `join`. Nothing is faster.
-//! - Several cores count millions of times a second: each addition takes the cache line away from
-//!   the others. See `ShardedCounter` in `sharded_counter.rs`.
-//! - The count must agree with other data (a sum and its length), or must stop at a limit: use a
-//!   `Mutex` around all of it, or a compare-exchange loop (`unique_ids.rs`).
+//! - The count can wait: count in a local variable and call `add` once per batch, or return the
+//!   count from the thread. Nothing is faster.
+//! - Several cores add millions of times a second: they contend for one cache line. Use
+//!   `sharded_counter.rs`.
+//! - The count must agree with other data, such as a sum and its length: use a `Mutex`.
+//! - The count must stop at a limit: use the loop of `unique_ids.rs`.
 //!
 //! # How it ends
 //!
-//! No operation waits, fails or allocates. What a thread added before it ended or panicked stays
-//! counted.
+//! No operation blocks, fails or allocates. What a thread added before it panicked stays counted.
 //!
-//! # What other threads see
+//! # To use it
 //!
-//! - A read holds every addition that happens before it (less what was taken), and none that happens
-//!   after it. "Happens before" is Rust's word: earlier on the same thread, or on another one that was
-//!   joined or that handed something over since, by a channel, a lock, or a `Release` store and an
-//!   `Acquire` load. Of the other additions, a read holds those up to some point: it is a value that
-//!   the count had.
-//! - Of two reads, the second gives no less than the first if the first happens before it, and
-//!   nobody takes. By the clock alone that is not so, between two threads.
-//! - Additions queue up, each on top of the last: no two additions of 1 return the same (before it
-//!   wraps around, and if nobody takes), and of n threads that add 1 each, one gets 1 and one n. So
-//!   the first and the last one know by what `add` returns.
-//! - All here is `Relaxed`: the count publishes nothing else, and whoever sees it may not yet see
-//!   what was written before it.
-//! - A thread that adds and then looks at a flag, and one that sets the flag and then takes, may
-//!   both miss the other's doing. Take the rest after a `join`; or put `fence(SeqCst)` between
-//!   the two steps of both (`store_buffering.rs`).
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod counter;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
 //!
 //! Needs: std alone.
+//!
+//! Its tests: std alone.
+//!
+//! # Details
+//!
+//! - To subtract n, add `n.wrapping_neg()`. The count does not fall below 0 if each subtraction
+//!   happens after its addition.
+//! - A read includes every addition that happens before it, and none that happens after it. (What
+//!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
+//!   `Acquire` load came in between.)
+//! - If one read happens before another, without a `take`, the later one is not smaller.
+//! - If all threads add 1, without a `take`, no two additions return the same number: of n additions,
+//!   one returns 1 and one returns n. (The count wraps around at 2^64.)
+//! - All operations are `Relaxed`: a thread that sees an addition may not see what was written
+//!   before it.
+//! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
+//!   miss what the other did. Call the last `take` after a join, or see `store_buffering.rs`.
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!(
@@ -45,30 +75,10 @@ compile_error!(
      or take `AtomicU64` from the crate `portable-atomic`"
 );
 
-// Relaxed throughout: no addition is lost under any ordering, and the count publishes only itself.
+// Relaxed everywhere: no addition is lost under any ordering, and the count publishes only itself.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A count on one atomic; in a `static` too.
-///
-/// # Examples
-///
-/// ```
-/// use atomics_counter::Counter;
-/// use std::thread;
-///
-/// static REQUESTS: Counter = Counter::new();
-/// thread::scope(|scope| {
-///     for _ in 0..4 {
-///         scope.spawn(|| {
-///             let id = REQUESTS.add(1); // 1 to 4, in any order
-///             if id == 4 {
-///                 println!("that was the last one");
-///             }
-///         });
-///     }
-/// });
-/// assert_eq!(REQUESTS.get(), 4);
-/// ```
+/// A number on one atomic that threads add to. It may be a `static`.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -76,12 +86,12 @@ impl Counter {
     /// Starts at 0.
     #[must_use]
     pub const fn new() -> Self {
-        Counter(AtomicU64::new(0))
+        Self(AtomicU64::new(0))
     }
 
     /// Adds, and returns the new count.
     ///
-    /// Wraps around at 2^64, one by one in 584 years at an addition per nanosecond.
+    /// Wraps around at 2^64. Adding 1 every nanosecond, that takes 584 years.
     pub fn add(&self, amount: u64) -> u64 {
         self.0.fetch_add(amount, Relaxed).wrapping_add(amount)
     }
@@ -92,8 +102,7 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
-    /// Returns the count and starts again at 0, in one step: what is added is returned by exactly one
-    /// `take`, or still there.
+    /// Returns the count and restarts it at 0, in one step.
     pub fn take(&self) -> u64 {
         self.0.swap(0, Relaxed)
     }
@@ -101,108 +110,127 @@ impl Counter {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
-    use std::sync::Barrier;
     use std::sync::atomic::Ordering::SeqCst;
+    use std::sync::{Barrier, mpsc};
     use std::thread;
     use std::time::{Duration, Instant};
 
-    /// Runs `body` on `threads` threads, which start together, and returns the results.
-    fn on_threads<R: Send>(threads: usize, body: impl Fn() -> R + Sync) -> Vec<R> {
-        let start = Barrier::new(threads);
-        let run = || {
-            start.wait();
-            body()
-        };
+    /// Runs a test on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline(test: impl FnOnce() + Send + 'static) {
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            test();
+            sender.send(())
+        });
+        let ended = ended.recv_timeout(Duration::from_secs(60));
+        assert_eq!(ended, Ok(()), "it hangs, or has panicked");
+    }
+
+    /// Runs `body` on threads that start together, and returns their results.
+    fn on_threads<R: Send>(threads: usize, body: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let (start, body) = (&Barrier::new(threads), &body);
         thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-            let results = running.into_iter().map(|thread| thread.join());
-            results.map(Result::unwrap).collect()
+            let mut handles = Vec::new();
+            for thread in 0..threads {
+                handles.push(scope.spawn(move || {
+                    start.wait();
+                    body(thread)
+                }));
+            }
+            handles
+                .into_iter()
+                .map(|handle| handle.join().unwrap())
+                .collect()
         })
     }
 
     #[test]
     fn a_new_counter_is_zero_and_shows_its_count() {
         static COUNT: Counter = Counter::new();
-        assert_eq!(
-            (COUNT.get(), COUNT.take(), Counter::default().get()),
-            (0, 0, 0)
-        );
+        assert_eq!((COUNT.get(), COUNT.take()), (0, 0));
+        assert_eq!(Counter::default().get(), 0);
         assert_eq!((COUNT.add(2), COUNT.add(0), COUNT.add(3)), (2, 2, 5));
         assert_eq!(format!("{COUNT:?}"), "Counter(5)");
         assert_eq!((COUNT.take(), COUNT.get(), COUNT.take()), (5, 0, 0));
     }
 
     #[test]
-    fn it_wraps_around_at_the_maximum() {
+    fn it_wraps_around_at_2_to_the_64_so_that_a_negated_number_subtracts() {
         let count = Counter::new();
         assert_eq!(count.add(u64::MAX), u64::MAX);
         assert_eq!((count.add(2), count.get()), (1, 1));
+        assert_eq!(count.add(9), 10);
+        assert_eq!((count.add(4_u64.wrapping_neg()), count.get()), (6, 6));
+        let years = u64::MAX / 1_000_000_000 / (60 * 60 * 24 * 365);
+        assert_eq!(years, 584); // at an addition per nanosecond
     }
 
     #[test]
-    fn no_two_additions_return_the_same_and_the_last_one_the_total() {
+    fn no_two_additions_return_the_same_and_after_a_join_the_count_is_exact() {
         const EACH: u64 = 100_000; // long enough for threads to meet
-        for threads in [1, 2, 4] {
-            let count = Counter::new();
-            let counts = on_threads(threads, || {
-                let counts: Vec<_> = (0..EACH).map(|_| count.add(1)).collect();
-                assert!(counts.is_sorted());
-                counts
-            });
-            let mut counts = counts.concat();
-            counts.sort_unstable();
-            let total = threads as u64 * EACH;
-            assert_eq!(counts, Vec::from_iter(1..=total));
-            assert_eq!(count.get(), total);
-        }
+        within_deadline(|| {
+            for threads in [1, 2, 4] {
+                let count = Counter::new();
+                let numbers = on_threads(threads, |_| {
+                    let numbers: Vec<u64> = (0..EACH).map(|_| count.add(1)).collect();
+                    assert!(numbers.is_sorted());
+                    numbers
+                });
+                let mut numbers = numbers.concat();
+                numbers.sort_unstable();
+                let total = threads as u64 * EACH;
+                assert_eq!(numbers, Vec::from_iter(1..=total));
+                assert_eq!(count.get(), total);
+            }
+        });
     }
 
     #[test]
     fn of_two_threads_that_add_and_then_read_one_sees_both() {
-        let rounds: Vec<_> = (0..20_000).map(|_| Counter::new()).collect();
-        let arrived = AtomicU64::new(0);
-        let seen = on_threads(2, || {
-            let round = |(round, count): (u64, &Counter)| {
-                arrived.fetch_add(1, SeqCst);
-                while arrived.load(SeqCst) < 2 * (round + 1) {
-                    thread::yield_now();
+        within_deadline(|| {
+            let counts: Vec<Counter> = (0..20_000).map(|_| Counter::new()).collect();
+            let arrived = AtomicU64::new(0);
+            let seen = on_threads(2, |_| {
+                let mut seen = Vec::new();
+                for (round, count) in (1..).zip(&counts) {
+                    arrived.fetch_add(1, SeqCst);
+                    while arrived.load(SeqCst) < 2 * round {
+                        thread::yield_now();
+                    }
+                    count.add(1);
+                    seen.push(count.get());
                 }
-                count.add(1);
-                count.get()
-            };
-            (0..).zip(&rounds).map(round).collect::<Vec<_>>()
+                seen
+            });
+            for pair in seen[0].iter().zip(&seen[1]) {
+                assert!(matches!(pair, (1 | 2, 2) | (2, 1)), "{pair:?}");
+            }
         });
-        for seen in seen[0].iter().zip(&seen[1]) {
-            assert!(matches!(seen, (1..=2, 2) | (2, 1)), "{seen:?}");
-        }
     }
 
     #[test]
     fn takes_among_additions_lose_and_double_nothing() {
-        let (count, taken, added) = (Counter::new(), Counter::new(), Counter::new());
-        let begin = Instant::now();
-        let ongoing = || begin.elapsed() < Duration::from_millis(100); // enough to meet
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while ongoing() {
-                        for _ in 0..1000 {
+        within_deadline(|| {
+            let (count, added, taken) = (Counter::new(), Counter::new(), Counter::new());
+            let begin = Instant::now();
+            on_threads(4, |thread| {
+                // Long enough to meet.
+                while begin.elapsed() < Duration::from_millis(100) {
+                    for _ in 0..1000 {
+                        if thread < 2 {
                             count.add(1);
+                            added.add(1);
+                        } else {
+                            taken.add(count.take());
                         }
-                        added.add(1000);
                     }
-                });
-                scope.spawn(|| {
-                    while ongoing() {
-                        taken.add((0..1000).map(|_| count.take()).sum());
-                    }
-                });
-            }
+                }
+            });
+            assert_eq!(taken.get() + count.get(), added.get());
         });
-        assert_eq!(taken.get() + count.get(), added.get());
     }
 
     #[test]

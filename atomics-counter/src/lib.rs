@@ -1,49 +1,131 @@
-//! Counters shared by threads, and how atomics are used right.
+//! Atomics: one number or flag that threads share without a lock.
 //!
-//! | counter | one addition | reading | memory |
+//! [`counter`] and [`sharded_counter`] are modules: copy the file. All others below are recipes: copy
+//! what stands above `fn main`, the rest demonstrates it. The search finds each by the words for
+//! what you want.
+//!
+//! # Which ordering? Patterns of atomic operations
+//!
+//! Each pattern has a name to link to, such as `#stop-flag`, and the weakest ordering that is right.
+//!
+//! | pattern | operations | why this ordering | file |
 //! |---|---|---|---|
-//! | [`Counter`], in [`counter`] | one atomic addition, on a cache line that all threads want | one load | 8 bytes |
-//! | [`ShardedCounter`], in [`sharded_counter`] | a load and a store, on a cache line of the thread's own | a load per cell | 640 bytes, and up to 256 (two cells) for each thread that was alive at the same time and had counted, on any such counter, idle or not |
+//! | <a id="counter" href="#counter">Counter</a>, statistics | `fetch_add(1, Relaxed)`, `load(Relaxed)` | nothing else depends on the number; after a join it is exact | [`counter.rs`], [`sharded_counter.rs`] |
+//! | <a id="progress" href="#progress">Progress</a> | `fetch_add(1, Relaxed)` after each item | it is only shown; the end is known by a join or a channel | [`progress.rs`] |
+//! | <a id="unique-id" href="#unique-id">Unique id</a>, sequence number | `fetch_add(1, Relaxed)` | under any ordering, no two threads get the same number | [`counter.rs`], [`unique_ids.rs`] |
+//! | <a id="update" href="#update">Update by a function</a>, CAS loop, `fetch_update` | `load(Relaxed)`; `compare_exchange_weak(seen, new, Relaxed, Relaxed)`, again if it fails | it stores only if no thread came in between | [`unique_ids.rs`] |
+//! | <a id="maximum" href="#maximum">Maximum</a>, peak | `fetch_max(n, Relaxed)` | as for a counter | [`high_water_mark.rs`] |
+//! | <a id="take" href="#take">Take</a>, swap | `swap(0, Relaxed)`; `AcqRel` if it leads to data | one thread gets what was there | [`counter.rs`] |
+//! | <a id="claim" href="#claim">Claim</a>, test-and-set | `swap(true, Relaxed)` | only the first thread gets `false` | [`publish.rs`] |
+//! | <a id="stop-flag" href="#stop-flag">Stop flag</a> | `store(true, Relaxed)`; `load(Relaxed)` in each round | it carries no data; the join hands over results | [`stop_flag.rs`] |
+//! | <a id="publish" href="#publish">Publish</a>, ready flag, message passing | write the data, `store(true, Release)`; `load(Acquire)`, read the data | a thread that sees the flag must see the data | [`publish.rs`]; [`OnceLock`], a channel |
+//! | <a id="lazy-number" href="#lazy-number">Once</a>: a lazy number | `compare_exchange(0, mine, Relaxed, Relaxed)`; the loser takes what it finds | the number is all there is | [`LazyLock`], [`OnceLock`] |
+//! | <a id="lazy-data" href="#lazy-data">Once</a>: lazy data, by pointer or index | `compare_exchange(0, mine, Release, Acquire)`; `load(Acquire)` | a thread that sees the index must see the data | [`LazyLock`], [`OnceLock`] |
+//! | <a id="reference-count" href="#reference-count">Reference count</a> | `fetch_add(1, Relaxed)`; `fetch_sub(1, Release)`, and after the last one `fence(Acquire)` | the last owner frees the data and must see what the others wrote | [`Arc`] |
+//! | <a id="seqlock" href="#seqlock">Sequence lock</a> (seqlock) | one writer: `store(odd, Relaxed)`, `fence(Release)`, data, `store(even, Release)`; readers: `load(Acquire)`, data, `fence(Acquire)`, `load(Relaxed)`, again if odd or changed | a reader must not mix two writes; the data are atomics, too, and `Relaxed` | [`RwLock`] |
+//! | <a id="spin-lock" href="#spin-lock">Spin lock</a> | `compare_exchange(false, true, Acquire, Relaxed)`; `store(false, Release)` | do not: a thread that spins takes the core from the one it waits for | [`Mutex`], which spins a little before it sleeps |
+//! | <a id="wait" href="#wait">Wait for a change</a> | none | an atomic cannot block, and a loop of loads takes a core | [`Condvar`], a channel, [`thread::park`] |
+//! | <a id="store-then-load" href="#store-then-load">Store, then load another</a> (store buffering, Dekker) | `SeqCst` for all four, or `fence(SeqCst)` between the two of each thread | at least one of two threads must see the other | [`store_buffering.rs`] |
 //!
-//! Count locally first: a plain `let mut count` per thread, or per batch, and one [`Counter::add`]
-//! at the end beat everything here.
-//!
-//! # Which of std's tools is for what
-//!
-//! | you have | use |
+//! | ordering | is enough if |
 //! |---|---|
-//! | one number or flag that threads change, and nothing hangs on it | an atomic, `Relaxed` |
-//! | data that must change together, or a decision that must still hold a moment later | `Mutex` |
-//! | the same, read often and for long, changed seldom | `RwLock` |
-//! | a thread that waits until something is so | `Condvar` with a `Mutex`, or a channel |
-//! | a value made on first use, or set once at the start | `LazyLock`, `OnceLock` |
-//! | data written before a flag and read after it | `Release` store, `Acquire` load |
-//! | two threads that each store and then load, of which one must see the other | `SeqCst`, or a `Mutex` |
+//! | `Relaxed` | no other data is read because of the value; or a join, a lock or a channel orders that data |
+//! | `Release` to store, `Acquire` to load, `AcqRel` for both at once | data is written before the store and read after the load |
+//! | `SeqCst` | threads must agree on the order of operations on several atomics |
 //!
-//! There is no spin lock here: a thread that spins takes its core from the one that it waits for,
-//! which may not even be running; and std's `Mutex` spins a little too before it sleeps.
+//! No ordering makes a store visible sooner. And none helps if a thread loads, adds 1 and stores
+//! (`count.store(count.load(SeqCst) + 1, SeqCst)`): two threads may both load 0 and both store 1. Only
+//! where one thread alone writes, as to a cell of a sharded counter, this is right, and faster.
 //!
-//! # Why not load, then store
+//! The orderings of the table are checked: loom (`tests/loom.rs`) runs each pattern that needs more
+//! than `Relaxed` through all interleavings, and finds the error if an ordering is weakened. On x86,
+//! most of these errors never show.
 //!
-//! `count.store(count.load(SeqCst) + 1, SeqCst)` is two operations under any ordering: two threads
-//! may both load 0, then both store 1, and one update is lost. `fetch_add` is one indivisible
-//! operation; `compare_exchange` stores only if the value is still the one that was loaded. Where one
-//! thread alone writes, as to a cell of a [`ShardedCounter`], load and store are right, and faster.
+//! # Contention and false sharing
 //!
-//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
+//! Lock-free is not free of waiting: each addition takes the cache line from the core that added last
+//! (contention). An addition to another atomic on the same cache line does that, too (false sharing);
+//! `#[repr(align(128))]` keeps atomics apart. From fastest to slowest: a local variable and one
+//! addition per batch; a [`sharded_counter`]; an atomic per thread, on its own cache line; one atomic.
+//! The program of this crate measures them on your machine.
 //!
-//! | you want to | idiom |
-//! |---|---|
-//! | show the progress of workers | `progress.rs` |
-//! | tell a thread to stop | `stop_flag.rs` |
-//! | give out ids, none of them twice | `unique_ids.rs` |
-//! | keep the maximum ever seen | `high_water_mark.rs` |
-//! | fill it in here, read it there | `publish.rs` |
-//! | know when `SeqCst` is needed | `store_buffering.rs` |
-//! | let threads race to initialise a number, without a lock | `once.rs` |
+//! The other mechanisms are in the crates `threads_fork_join`, `channels_pipeline`, `futures_async`
+//! and `rayon_sum`.
+//!
+//! [`counter.rs`]: counter
+//! [`sharded_counter.rs`]: sharded_counter
+//! [`progress.rs`]: progress
+//! [`unique_ids.rs`]: unique_ids
+//! [`high_water_mark.rs`]: high_water_mark
+//! [`stop_flag.rs`]: stop_flag
+//! [`publish.rs`]: publish
+//! [`store_buffering.rs`]: store_buffering
+//! [`OnceLock`]: std::sync::OnceLock
+//! [`LazyLock`]: std::sync::LazyLock
+//! [`Arc`]: std::sync::Arc
+//! [`RwLock`]: std::sync::RwLock
+//! [`Mutex`]: std::sync::Mutex
+//! [`Condvar`]: std::sync::Condvar
+//! [`thread::park`]: std::thread::park
 
+#[doc(alias(
+    "atomic counter",
+    "shared counter",
+    "global counter",
+    "counter across threads",
+    "AtomicU64",
+    "AtomicUsize",
+    "fetch_add",
+    "swap",
+    "Relaxed",
+    "metrics",
+    "statistics",
+    "static mut",
+    "mutable global variable",
+    "use of mutable static is unsafe",
+    "mutable static",
+    "creating a shared reference to mutable static"
+))]
 pub mod counter;
+#[doc(alias(
+    "false sharing",
+    "contention",
+    "cache line",
+    "CachePadded",
+    "padding",
+    "LongAdder",
+    "striped counter",
+    "per-thread counter",
+    "scalable counter"
+))]
 pub mod sharded_counter;
 
-pub use counter::Counter;
-pub use sharded_counter::ShardedCounter;
+/// Which ordering? Patterns of atomic operations: the table on the [front page](crate).
+#[cfg(all(doc, not(doctest)))]
+#[doc(alias(
+    "which ordering",
+    "atomic ordering",
+    "memory ordering",
+    "memory order",
+    "memory model",
+    "atomic patterns",
+    "lock-free",
+    "loom",
+    "seqlock",
+    "spin lock",
+    "spinlock",
+    "reference count"
+))]
+pub mod which_ordering {}
+
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
+
+#[cfg(all(doc, not(doctest)))]
+#[doc(inline)]
+pub use recipes::*;
+
+/// Compiles and runs the examples of the README; those of the modules are among them.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

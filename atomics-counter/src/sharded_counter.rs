@@ -1,67 +1,94 @@
-//! A count spread over a cell per thread, so that threads that add do not wait for each other.
+//! Sharded counter: count on many threads without contention or false sharing.
+//!
+//! ```ignore
+//! use sharded_counter::ShardedCounter;
+//! use std::thread;
+//!
+//! static HITS: ShardedCounter = ShardedCounter::new();
+//!
+//! fn main() {
+//!     thread::scope(|scope| {
+//!         for _ in 0..4 {
+//!             scope.spawn(|| {
+//!                 for _ in 0..1000 {
+//!                     HITS.add(1);
+//!                 }
+//!             });
+//!         }
+//!     });
+//!     assert_eq!(HITS.get(), 4000);
+//!     assert_eq!(HITS.take(), 4000);
+//!     assert_eq!(HITS.get(), 0);
+//! }
+//! ```
+//!
+//! - Once the threads that add have been joined, the count is exact.
+//! - Until then, a read is approximate: it may include an addition and miss an earlier one.
+//! - `take` returns the count and restarts it at 0; nothing is lost or counted twice.
+//! - Never decide on a read: a read of 0 does not even tell who was the first to add. A threshold
+//!   ("grow at about n") is fine.
 //!
 //! # When to use it
 //!
-//! For what several threads count millions of times a second and few read: packets, cache hits,
-//! steps of progress.
+//! For what several threads count millions of times a second and few read: packets, cache hits, the
+//! length of a concurrent map. (LongAdder is its name in Java.)
 //!
 //! # When not to use it
 //!
-//! - The count can wait: count in a local variable and add once per batch, or return it from `join`.
-//!   Nothing is faster.
-//! - It is counted now and then, or there are thousands of counts: use a `Counter` (`counter.rs`).
-//!   This one takes 640 bytes, and up to 256 for each thread that was alive at the same time and had
-//!   counted, on any such counter, even if it is idle now; a read looks at all of these cells.
-//! - A decision hangs on the count, such as "I was the first" or "the last": use what `Counter::add`
-//!   returns.
-//! - In a signal handler or a global allocator: it may lose counts there, or deadlock.
-//! - After `fork` without `exec` in a process of several threads: an addition, or the exit, may
-//!   block for ever.
+//! - The count can wait: count in a local variable and add once per batch, or return the count from
+//!   the thread. Nothing is faster.
+//! - Threads count now and then, or there are thousands of counters: use `counter.rs`. A sharded
+//!   counter takes 640 bytes, and up to 256 more for each thread.
+//! - The count is read as often as it changes: a read looks at the cells of all threads. For up to 8
+//!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns.
+//! - A decision depends on the count, such as who was the first or the last: use what
+//!   `Counter::add` returns (`counter.rs`).
+//! - In a signal handler or a global allocator: an addition may be lost or deadlock.
+//! - After `fork` without `exec`: an addition or the end of the thread may deadlock.
 //!
 //! # How it ends
 //!
-//! Adding and reading wait for nobody, except that a thread's first addition, an addition whose
-//! cell does not exist yet, and the thread's end take a lock for a moment. `take` starts over when
-//! another `take` was faster. What a thread added before it ended or panicked stays counted, also
-//! what its thread-local destructors add.
+//! Additions and reads never wait for each other. A thread's first addition, its first one to a
+//! counter, and its end may lock a `Mutex` for a moment. `take` repeats its read if another `take`
+//! came first. What a thread added before it panicked stays counted, and so does what its
+//! thread-local destructors add.
 //!
-//! # What other threads see
+//! # To use it
 //!
-//! - After the threads that add are joined, the count is exact. The end of a `thread::scope` is such
-//!   a join of its closures, but not of their thread-local destructors: for these, `join` each
-//!   handle.
-//! - A read holds every addition that happens before it (less what was taken), and none that happens
-//!   after it. "Happens before" is Rust's word: earlier on the same thread, or on another one that was
-//!   joined or that handed something over since, by a channel, a lock, or a `Release` store and an
-//!   `Acquire` load. Of the other additions, a read holds any: of two in different cells maybe the
-//!   later alone.
-//! - Of two reads, the second gives no less than the first if the first happens before it, and
-//!   nobody takes. By the clock alone that is not so, between two threads.
-//! - Two threads that each add and then read may both miss the other's addition, on x86 too: the
-//!   stores are still on their way.
-//! - For the same reason, a thread that adds and then looks at a flag, and one that sets the flag
-//!   and then takes, may both miss the other's doing, whatever the ordering of the flag. Take the
-//!   rest after a `join`; or put `fence(SeqCst)` between the two steps of both
-//!   (`store_buffering.rs`).
-//! - Two threads that each read and then add may even both see the other's addition: a read of 0 does
-//!   not tell who was the first. To tell who was the first or the last to add, use a `Counter`: what
-//!   its `add` returns.
-//! - What is added is returned by exactly one [`take`](ShardedCounter::take), or still there. A read
-//!   may count again what was taken by a `take` that does not happen before it, even if that one has
-//!   ended: use what `take` returns.
-//! - All of this is modulo 2^64: overflow wraps around.
-//!
-//! # Why it is exact
-//!
-//! An owner adds by a load and a store, which is faster than `fetch_add` and right only as long as
-//! nobody else writes to its cell. So the numbering of threads is part of the proof: a number belongs
-//! to one living thread at a time, and passes to another one by a lock, which makes the last store of
-//! the old owner happen before the first load of the new. Elsewhere, as in a map of shards with locks,
-//! a wrong index costs time; here it would lose counts.
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod sharded_counter;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
 //!
 //! Needs: std alone.
+//!
+//! Its tests: std alone.
+//!
+//! # Details
+//!
+//! - To subtract n, add `n.wrapping_neg()`, and read `get() as i64`. A read may include a
+//!   subtraction without the addition before it, and is negative then.
+//! - A read includes every addition that happens before it, and none that happens after it. (What
+//!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
+//!   `Acquire` load came in between.)
+//! - If one read happens before another, without a `take`, the later one is not smaller.
+//! - Two threads that each add and then read may both miss the other's addition, on x86 too. Two that
+//!   each read and then add may both see it.
+//! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
+//!   miss what the other did, whatever the ordering of the flag. Call the last `take` after a join,
+//!   or put `fence(SeqCst)` between the two steps on both sides (see `store_buffering.rs`).
+//! - A read may still include what another thread's `take` has returned, unless that `take` happens
+//!   before it. No two `take` return the same addition.
+//! - The end of a `thread::scope` joins its closures, but not their thread-local destructors. If
+//!   those add, join each handle.
+//! - Memory grows with the number of threads alive at the same time that have used any sharded
+//!   counter. Up to 65,535 threads have cells of their own; further ones share one.
+//! - The count wraps around at 2^64.
+//!
+//! Why it is exact: a thread adds to its own cell with a load and a store. That is faster than
+//! `fetch_add`, and exact only if no other thread writes to the cell. Which cell it is follows from
+//! the thread's number, which belongs to one living thread at a time. A lock hands the number on, so
+//! the last store of its old owner happens before the first load of the new one.
 
-#![allow(unexpected_cfgs)] // `--cfg loom`, set by hand, leaves the tests out for tests/loom.rs
+#![allow(unexpected_cfgs)] // at the tests: `cfg(loom)` is set by hand and leaves them out
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!(
@@ -71,48 +98,31 @@ compile_error!(
 
 use std::collections::BTreeSet;
 use std::fmt;
-// Relaxed unless a comment says otherwise: a count publishes nothing but itself.
+// Relaxed unless a comment says otherwise: the count publishes only itself.
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A count spread over a cell per thread; in a `static` too.
-///
-/// # Examples
-///
-/// ```
-/// use atomics_counter::ShardedCounter;
-/// use std::thread;
-///
-/// static HITS: ShardedCounter = ShardedCounter::new();
-/// thread::scope(|scope| {
-///     for _ in 0..4 {
-///         scope.spawn(|| (0..1000).for_each(|_| HITS.add(1)));
-///     }
-/// });
-/// assert_eq!(HITS.get(), 4000);
-/// assert_eq!(HITS.take(), 4000);
-/// assert_eq!(HITS.get(), 0);
-/// ```
+/// A number that threads add to, each in a cell of its own. It may be a `static`.
 #[derive(Default)]
 pub struct ShardedCounter {
-    /// Of doubling size: number 0 has its cell in the first, 1 and 2 in the second, 3 to 6 in the
-    /// third. Each is made when a thread first needs a cell in it or in a larger one, and stays where
-    /// it is.
+    /// Each twice as large as the one before: number 0 has its cell in the first, 1 and 2 in the
+    /// second, 3 to 6 in the third. A bucket is made when a thread needs a cell in it or in a larger
+    /// one, and is never moved.
     buckets: [OnceLock<Box<[Padded]>>; BUCKETS],
-    /// The cell of all threads without one of their own.
+    /// For all threads without a cell of their own.
     shared: Padded,
-    /// What `take` has returned so far.
+    /// The sum of what `take` has returned.
     taken: Padded,
 }
 
 /// Room for 65,535 threads at a time; further ones share a cell.
 const BUCKETS: usize = 16;
 
-/// Alone on its cache lines, as each write takes the whole line away from the other cores.
+/// Alone on its cache lines: each write takes the whole line away from the other cores (false
+/// sharing).
 ///
-/// 128 bytes: the length of a line on Apple's CPUs, and of two on x86-64, which fetches them in
-/// pairs.
+/// 128 bytes are one line of Apple's CPUs, and two of x86-64, which fetches them in pairs.
 #[derive(Default)]
 #[repr(align(128))]
 struct Padded(AtomicU64);
@@ -121,7 +131,7 @@ impl ShardedCounter {
     /// Starts at 0.
     #[must_use]
     pub const fn new() -> Self {
-        ShardedCounter {
+        Self {
             buckets: [const { OnceLock::new() }; BUCKETS],
             shared: Padded(AtomicU64::new(0)),
             taken: Padded(AtomicU64::new(0)),
@@ -129,23 +139,23 @@ impl ShardedCounter {
     }
 
     /// Adds, wrapping around at 2^64.
-    #[inline] // into other crates too: the call alone would take twice as long
+    #[inline] // into other crates too: a call would take twice as long
     pub fn add(&self, amount: u64) {
-        // In the last destructors of a thread its number is gone.
+        // The number is gone when the last thread-local destructors of a thread run.
         let place = NUMBER
             .try_with(|number| number.place)
             .unwrap_or(Place::SHARED);
         self.add_at(place, amount);
     }
 
-    /// Adds as the owner of this place. Apart from `add` for the tests.
+    /// Adds as the owner of this place. A method of its own for the tests.
     #[inline]
     pub(crate) fn add_at(&self, place: Place, amount: u64) {
         match self.buckets.get(place.bucket) {
             Some(bucket) => {
                 let bucket = bucket.get_or_init(|| self.cells(place.bucket));
                 let Padded(own) = &bucket[place.index];
-                // No other thread has the place, so nobody stores between this load and this store.
+                // No other thread has this place and could store between this load and this store.
                 own.store(own.load(Relaxed).wrapping_add(amount), Relaxed);
             }
             None => {
@@ -157,43 +167,45 @@ impl ShardedCounter {
     /// Returns the count.
     #[must_use]
     pub fn get(&self) -> u64 {
-        // Acquire, so that every cell is seen at least as large as the `take` that stored this saw
-        // it. Otherwise the difference could fall below 0.
+        // Acquire: every cell is read at least as large as the `take` read it that stored this.
+        // Otherwise the difference could fall below 0.
         let taken = self.taken.0.load(Acquire);
         self.ever_added().wrapping_sub(taken)
     }
 
-    /// Returns the count and starts again at 0: nothing is lost or returned twice, even while
+    /// Returns the count and restarts it at 0. Nothing is lost or returned twice, even while other
     /// threads add and take.
     pub fn take(&self) -> u64 {
-        // No cell is set to 0, for that could come between its owner's load and store. They only
-        // grow, and what was returned is remembered.
+        // The cells keep growing: to set one to 0 could fall between its owner's load and store.
+        // Instead, `taken` grows.
         let mut taken = self.taken.0.load(Acquire); // as in `get`
         loop {
             let added = self.ever_added();
-            // Release, for the loads of `taken` with Acquire, of which the one on failure begins the
-            // next round.
-            match self
+            // Release: paired with the loads of `taken`. One of those is the Acquire on failure,
+            // which begins the next round.
+            let exchanged = self
                 .taken
                 .0
-                .compare_exchange_weak(taken, added, Release, Acquire)
-            {
+                .compare_exchange_weak(taken, added, Release, Acquire);
+            match exchanged {
                 Ok(_) => return added.wrapping_sub(taken),
-                Err(changed) => taken = changed,
+                Err(newer) => taken = newer,
             }
         }
     }
 
     fn ever_added(&self) -> u64 {
-        let add = |sum: u64, cell: &Padded| sum.wrapping_add(cell.0.load(Relaxed));
-        // Who sees an addition sees its bucket, and the smaller ones, which were made before.
-        let buckets = self.buckets.iter().map_while(OnceLock::get);
-        buckets.fold(add(0, &self.shared), |sum, cells| {
-            cells.iter().fold(sum, add)
-        })
+        let mut sum = self.shared.0.load(Relaxed);
+        // Where an addition is visible, so are its bucket and the smaller ones: they were made before.
+        for bucket in self.buckets.iter().map_while(OnceLock::get) {
+            for cell in bucket {
+                sum = sum.wrapping_add(cell.0.load(Relaxed));
+            }
+        }
+        sum
     }
 
-    /// For a bucket; makes the smaller ones first, so that a read may stop at one that is missing.
+    /// The cells of a bucket. Makes the smaller buckets first: a read stops at one that is missing.
     #[cold]
     fn cells(&self, bucket: usize) -> Box<[Padded]> {
         if let Some(smaller) = bucket.checked_sub(1) {
@@ -210,7 +222,7 @@ impl fmt::Debug for ShardedCounter {
     }
 }
 
-/// Where the cell of one number is, in every counter.
+/// Where the cell of a number is, in every counter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Place {
     bucket: usize,
@@ -218,7 +230,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// In no bucket.
+    /// The cell that is shared, in no bucket.
     pub(crate) const SHARED: Place = Place {
         bucket: BUCKETS,
         index: 0,
@@ -235,10 +247,10 @@ thread_local! {
     static NUMBER: Number = Number::take();
 }
 
-/// A number that no other thread has while this value lives.
+/// A number that belongs to this thread alone until it is dropped.
 pub(crate) struct Number {
     number: usize,
-    /// Found once, not in each addition.
+    /// Computed once, not in each addition.
     pub(crate) place: Place,
 }
 
@@ -247,7 +259,7 @@ static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
     next: 0,
 });
 
-/// Which numbers are free: those given back, and all from `next` on.
+/// The free numbers: those given back, and all from `next` on.
 #[derive(Default)]
 struct Numbers {
     given_back: BTreeSet<usize>,
@@ -256,11 +268,11 @@ struct Numbers {
 
 impl Numbers {
     fn lock() -> MutexGuard<'static, Self> {
-        // Nothing panics while it holds the lock; if something did, the numbers would still be whole.
+        // Nothing panics while the lock is held.
         NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The low ones, so that counters stay small.
+    /// The lowest, so that counters stay small.
     fn take_lowest(&mut self) -> usize {
         self.given_back.pop_first().unwrap_or_else(|| {
             self.next += 1;
@@ -270,7 +282,7 @@ impl Numbers {
 }
 
 impl Number {
-    /// The lock orders what the last thread of this number stored before what the next one loads.
+    /// The lock makes all stores of the number's last owner happen before the loads of this one.
     pub(crate) fn take() -> Self {
         let number = Numbers::lock().take_lowest();
         let place = Place::of(number);
@@ -284,32 +296,48 @@ impl Drop for Number {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
-    use std::sync::Barrier;
     use std::sync::atomic::fence;
+    use std::sync::{Barrier, mpsc};
     use std::thread;
     use std::time::{Duration, Instant};
 
-    /// Runs `body` on `threads` threads, which start together, and returns the results.
-    fn on_threads<R: Send>(threads: usize, body: impl Fn() -> R + Sync) -> Vec<R> {
-        let start = Barrier::new(threads);
-        let run = || {
-            start.wait();
-            body()
-        };
+    /// Runs a test on a thread of its own, so that a hang fails the test instead of blocking it.
+    fn within_deadline(test: impl FnOnce() + Send + 'static) {
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            test();
+            sender.send(())
+        });
+        let ended = ended.recv_timeout(Duration::from_secs(60));
+        assert_eq!(ended, Ok(()), "it hangs, or has panicked");
+    }
+
+    /// Runs `body` on threads that start together, and returns their results.
+    fn on_threads<R: Send>(threads: usize, body: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let (start, body) = (&Barrier::new(threads), &body);
         thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-            let results = running.into_iter().map(|thread| thread.join());
-            results.map(Result::unwrap).collect()
+            let mut handles = Vec::new();
+            for thread in 0..threads {
+                handles.push(scope.spawn(move || {
+                    start.wait();
+                    body(thread)
+                }));
+            }
+            handles
+                .into_iter()
+                .map(|handle| handle.join().unwrap())
+                .collect()
         })
     }
 
-    /// A counter at 0 of so many cells that a read takes long: others come between its steps, even
-    /// on one core.
+    /// A counter at 0 with so many cells that a read takes long: other threads come between its
+    /// steps, even on one core.
     fn slow_to_read() -> ShardedCounter {
         let many = ShardedCounter::new();
         many.add_at(Place::of(2046), 0);
@@ -330,32 +358,40 @@ mod tests {
     #[test]
     fn it_is_exact_after_join_on_any_number_of_threads() {
         const EACH: u64 = 100_000; // long enough for threads to meet
-        for threads in [1, 2, 3, 16, 100] {
-            let many = ShardedCounter::new();
-            on_threads(threads, || (0..EACH).for_each(|_| many.add(3)));
-            assert_eq!(many.get(), threads as u64 * EACH * 3);
-        }
+        within_deadline(|| {
+            for threads in [1, 2, 3, 16, 100] {
+                let many = ShardedCounter::new();
+                on_threads(threads, |_| {
+                    for _ in 0..EACH {
+                        many.add(3);
+                    }
+                });
+                assert_eq!(many.get(), threads as u64 * EACH * 3);
+            }
+        });
     }
 
     #[test]
     fn threads_without_a_cell_of_their_own_lose_nothing() {
-        let many = ShardedCounter::new();
-        let begin = Instant::now();
-        let added = on_threads(4, || {
-            let mut added = 0;
-            while begin.elapsed() < Duration::from_millis(100) {
-                for _ in 0..1000 {
-                    many.add_at(Place::SHARED, 1);
+        within_deadline(|| {
+            let many = ShardedCounter::new();
+            let begin = Instant::now();
+            let added = on_threads(4, |_| {
+                let mut added = 0;
+                while begin.elapsed() < Duration::from_millis(100) {
+                    for _ in 0..1000 {
+                        many.add_at(Place::SHARED, 1);
+                    }
+                    added += 1000;
                 }
-                added += 1000;
-            }
-            added
+                added
+            });
+            assert_eq!(many.get(), added.iter().sum::<u64>());
         });
-        assert_eq!(many.get(), added.iter().sum::<u64>());
     }
 
     #[test]
-    fn it_wraps_around_at_the_maximum() {
+    fn it_wraps_around_at_2_to_the_64_so_that_a_negated_number_subtracts() {
         let many = ShardedCounter::new();
         many.add(u64::MAX);
         assert_eq!(many.take(), u64::MAX);
@@ -367,87 +403,100 @@ mod tests {
         many.add_at(Place::SHARED, u64::MAX);
         many.add_at(Place::SHARED, 4);
         assert_eq!((many.get(), many.take(), many.get()), (3, 3, 0));
+
+        many.add_at(Place::of(1), 4_u64.wrapping_neg());
+        assert_eq!(many.get() as i64, -4);
+        many.add_at(Place::of(0), 10);
+        assert_eq!((many.get() as i64, many.take()), (6, 6));
     }
 
     #[test]
-    fn a_read_holds_what_happened_before_it_and_nothing_from_after_it() {
+    fn a_read_includes_what_happened_before_it_and_nothing_from_after_it() {
         const EACH: u64 = 20_000;
-        let many = ShardedCounter::new();
-        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
-        on_threads(4, || {
-            let mut last = 0;
-            for _ in 0..EACH {
-                // With the fences: who sees the later of these three sees the earlier ones too.
-                begun.fetch_add(1, Relaxed);
-                fence(Release);
-                many.add(1);
-                fence(Release);
-                ended.fetch_add(1, Relaxed);
+        within_deadline(|| {
+            let many = ShardedCounter::new();
+            let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+            on_threads(4, |_| {
+                let mut last = 0;
+                for _ in 0..EACH {
+                    // The fences: a thread that sees the later of these three sees the earlier ones.
+                    begun.fetch_add(1, Relaxed);
+                    fence(Release);
+                    many.add(1);
+                    fence(Release);
+                    ended.fetch_add(1, Relaxed);
 
-                let before = ended.load(Relaxed); // this thread's own are among them
-                fence(Acquire);
-                let read = many.get();
-                fence(Acquire);
-                let after = begun.load(Relaxed);
-                assert!(before <= read && read <= after, "{before} {read} {after}");
-                assert!(last <= read, "went down from {last} to {read}");
-                last = read;
-            }
+                    let before = ended.load(Relaxed); // this thread's own are among them
+                    fence(Acquire);
+                    let read = many.get();
+                    fence(Acquire);
+                    let after = begun.load(Relaxed);
+                    assert!(before <= read && read <= after, "{before} {read} {after}");
+                    assert!(last <= read, "went down from {last} to {read}");
+                    last = read;
+                }
+            });
+            assert_eq!(many.get(), 4 * EACH);
         });
-        assert_eq!(many.get(), 4 * EACH);
     }
 
     #[test]
     fn takes_among_additions_and_takes_lose_and_double_nothing() {
         const EACH: u64 = 20;
-        for _ in 0..300 {
-            let many = slow_to_read();
-            let parts = on_threads(4, || {
-                let take = |_| {
-                    many.add(1);
-                    let part = many.take();
-                    assert!(part <= 4 * EACH, "{part}"); // less than 0 would be nearly 2^64
-                    part
-                };
-                (0..EACH).map(take).sum::<u64>()
-            });
-            assert_eq!(parts.iter().sum::<u64>(), 4 * EACH);
-            assert_eq!(many.get(), 0); // each took after its last addition
-        }
+        within_deadline(|| {
+            for _ in 0..300 {
+                let many = slow_to_read();
+                let taken = on_threads(4, |_| {
+                    let mut taken = 0;
+                    for _ in 0..EACH {
+                        many.add(1);
+                        let part = many.take();
+                        assert!(part <= 4 * EACH, "{part}"); // less than 0 would be nearly 2^64
+                        taken += part;
+                    }
+                    taken
+                });
+                assert_eq!(taken.iter().sum::<u64>(), 4 * EACH);
+                assert_eq!(many.get(), 0); // each took after its last addition
+            }
+        });
     }
 
     #[test]
-    fn a_take_holds_what_its_thread_added_before() {
-        let many = slow_to_read();
-        let begin = Instant::now();
-        let next = AtomicU64::new(0);
-        on_threads(3, || {
-            let own = 16 * next.fetch_add(1, Relaxed); // the lowest of this thread's bits
-            for _ in 0..0xffff {
-                many.add(1 << own);
-                many.take();
-                assert_eq!((many.get() >> own) & 0xffff, 0);
-                if begin.elapsed() > Duration::from_millis(200) {
-                    break; // enough to meet, where there are two cores
+    fn a_take_includes_what_its_thread_added_before() {
+        within_deadline(|| {
+            let many = slow_to_read();
+            let begin = Instant::now();
+            on_threads(3, |thread| {
+                let lowest_bit = 16 * thread; // of the 16 that this thread adds to
+                for _ in 0..0xffff {
+                    many.add(1 << lowest_bit);
+                    many.take();
+                    assert_eq!((many.get() >> lowest_bit) & 0xffff, 0);
+                    if begin.elapsed() > Duration::from_millis(200) {
+                        break; // enough to meet, where there are two cores
+                    }
                 }
-            }
+            });
         });
     }
 
     #[test]
     fn a_read_among_takes_does_not_fall_below_zero() {
         const EACH: u64 = 4000;
-        let many = slow_to_read();
-        on_threads(2, || {
-            for round in 0..EACH {
-                many.add(1);
-                if round % 2 == 0 {
-                    many.take();
+        within_deadline(|| {
+            let many = slow_to_read();
+            on_threads(2, |_| {
+                for round in 0..EACH {
+                    many.add(1);
+                    if round % 2 == 0 {
+                        many.take();
+                    }
+                    // It may include what the other thread takes, but not more.
+                    let read = many.get();
+                    assert!(read <= 2 * EACH, "{read}");
                 }
-                // What the other thread takes may be counted again, but no more than that.
-                let read = many.get();
-                assert!(read <= 2 * EACH, "{read}");
-            }
+            });
         });
     }
 
@@ -462,21 +511,36 @@ mod tests {
         let made = |bucket: usize| many.buckets[bucket].get().map(|cells| cells.len());
         many.add_at(Place::of(5), 1);
         assert_eq!([0, 1, 2, 3].map(made), [Some(1), Some(2), Some(4), None]);
-        // The last one that has a place, then one too many.
-        let last = 65_534;
-        many.add_at(Place::of(last), 1);
+    }
+
+    #[test]
+    fn up_to_65_535_threads_have_cells_of_their_own_and_further_ones_share_one() {
+        let many = ShardedCounter::new();
+        many.add_at(Place::of(65_534), 1);
         assert_eq!(many.shared.0.load(Relaxed), 0);
-        many.add_at(Place::of(last + 1), 1);
+        many.add_at(Place::of(65_535), 1);
         assert_eq!(many.shared.0.load(Relaxed), 1);
-        assert_eq!(many.get(), 3);
+        assert_eq!(many.get(), 2);
+    }
+
+    #[test]
+    fn it_takes_640_bytes_and_up_to_256_for_each_thread() {
+        #[cfg(target_pointer_width = "64")]
+        assert_eq!(size_of::<ShardedCounter>(), 640);
+        for threads in 1..1000 {
+            let many = ShardedCounter::new();
+            many.add_at(Place::of(threads - 1), 1);
+            let made = many.buckets.iter().filter_map(OnceLock::get);
+            let bytes: usize = made.map(|cells| size_of_val(&**cells)).sum();
+            assert!(bytes >= 128 * threads && bytes < 256 * threads, "{bytes}");
+        }
     }
 
     #[test]
     fn cells_lie_on_cache_lines_of_their_own() {
         let many = ShardedCounter::new();
         let cells = many.buckets[1].get_or_init(|| many.cells(1));
-        let parts = [&cells[0], &cells[1], &many.shared, &many.taken];
-        for part in parts {
+        for part in [&cells[0], &cells[1], &many.shared, &many.taken] {
             assert_eq!(&raw const *part as usize % 128, 0);
         }
         assert_eq!(size_of::<Padded>(), 128);
@@ -485,17 +549,19 @@ mod tests {
 
     #[test]
     fn threads_alive_have_different_cells_and_keep_them() {
-        let own_place = || NUMBER.with(|number| (number.place.bucket, number.place.index));
-        let all_have_one = Barrier::new(8);
-        let mut places = on_threads(8, || {
-            let place = own_place();
-            all_have_one.wait();
-            assert_eq!(own_place(), place);
-            place
+        within_deadline(|| {
+            let own_place = || NUMBER.with(|number| (number.place.bucket, number.place.index));
+            let all_have_one = Barrier::new(8);
+            let mut places = on_threads(8, |_| {
+                let place = own_place();
+                all_have_one.wait();
+                assert_eq!(own_place(), place);
+                place
+            });
+            places.sort_unstable();
+            places.dedup();
+            assert_eq!(places.len(), 8, "{places:?}");
         });
-        places.sort_unstable();
-        places.dedup();
-        assert_eq!(places.len(), 8, "{places:?}");
     }
 
     #[test]

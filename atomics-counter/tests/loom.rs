@@ -1,8 +1,11 @@
-//! The interleavings, with every older value that the orderings let a load see, as loom explores them
-//! (it runs no load after a later store of its thread; see the README):
+//! loom runs these tests through all interleavings, with every older value that the orderings let a
+//! load see:
 //!
 //! `RUSTFLAGS='--cfg loom' cargo test -p atomics-counter --test loom --release --target-dir
 //! target/loom`
+//!
+//! It does not model a load that is done after a later store of its own thread, and takes `SeqCst`
+//! operations for weaker than they are (`SeqCst` fences are right).
 
 #![allow(unexpected_cfgs)] // `--cfg loom` is set by hand
 #![cfg(loom)]
@@ -12,25 +15,34 @@
 extern crate self as std;
 extern crate std as real_std;
 
-pub use real_std::{collections, fmt, num, thread};
+pub use real_std::{collections, fmt, io, iter, num, ops, panic, thread, time};
 
 pub mod sync {
     pub use crate::models::{Mutex, OnceLock};
     pub use loom::sync::{Arc, MutexGuard};
-    pub use real_std::sync::PoisonError;
+    pub use real_std::sync::{Barrier, PoisonError};
 
     pub mod atomic {
-        pub use crate::models::AtomicU64;
-        pub use loom::sync::atomic::{AtomicBool, Ordering};
+        pub use crate::models::{AtomicU32, AtomicU64};
+        pub use loom::sync::atomic::{AtomicBool, Ordering, fence};
     }
 }
 
+#[path = "../examples/high_water_mark.rs"]
+#[allow(dead_code)]
+mod high_water_mark;
 #[path = "../examples/publish.rs"]
 #[allow(dead_code)]
 mod publish;
 #[path = "../src/sharded_counter.rs"]
 #[allow(dead_code)]
 mod sharded_counter;
+#[path = "../examples/store_buffering.rs"]
+#[allow(dead_code)]
+mod store_buffering;
+#[path = "../examples/unique_ids.rs"]
+#[allow(dead_code)]
+mod unique_ids;
 
 /// What loom lacks: `const` constructors, and a `OnceLock`.
 mod models {
@@ -40,28 +52,38 @@ mod models {
     use real_std::marker::PhantomData;
     use real_std::{mem, ops, sync};
 
-    /// By `new` made on first use, which is to be before it is shared.
-    pub struct AtomicU64(u64, sync::OnceLock<atomic::AtomicU64>);
+    macro_rules! atomics {
+        ($($name:ident: $number:ty),*) => {$(
+            /// By `new` made on first use, which has to be before it is shared.
+            pub struct $name($number, sync::OnceLock<atomic::$name>);
 
-    impl AtomicU64 {
-        pub const fn new(value: u64) -> Self {
-            AtomicU64(value, sync::OnceLock::new())
-        }
+            impl $name {
+                pub const fn new(value: $number) -> Self {
+                    Self(value, sync::OnceLock::new())
+                }
+
+                pub fn into_inner(self) -> $number {
+                    self.load(Ordering::Relaxed)
+                }
+            }
+
+            impl ops::Deref for $name {
+                type Target = atomic::$name;
+
+                fn deref(&self) -> &Self::Target {
+                    self.1.get_or_init(|| atomic::$name::new(self.0))
+                }
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self(0, sync::OnceLock::from(atomic::$name::new(0)))
+                }
+            }
+        )*};
     }
 
-    impl ops::Deref for AtomicU64 {
-        type Target = atomic::AtomicU64;
-
-        fn deref(&self) -> &Self::Target {
-            self.1.get_or_init(|| atomic::AtomicU64::new(self.0))
-        }
-    }
-
-    impl Default for AtomicU64 {
-        fn default() -> Self {
-            AtomicU64(0, sync::OnceLock::from(atomic::AtomicU64::new(0)))
-        }
-    }
+    atomics!(AtomicU32: u32, AtomicU64: u64);
 
     /// As std's: one thread makes the value, the others wait, and see all of it.
     pub struct OnceLock<T> {
@@ -135,22 +157,24 @@ mod models {
     }
 }
 
+use high_water_mark::HighWaterMark;
 use loom::sync::Arc;
-use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
+use loom::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
 use loom::thread::JoinHandle;
 use publish::Size;
 use real_std::collections::BTreeSet;
 use sharded_counter::{Number, Place, ShardedCounter};
+use unique_ids::Ids;
 
 /// All that `run` returns, in every execution.
 ///
 /// loom skips executions in which a thread loads and then stores an atomic that later threads have
 /// changed, and those in which it reads what later threads change and then adds: of two threads that
 /// each `get` and then `add`, the earlier never sees the later's (tokio-rs/loom, issues 166 and 392).
-/// So whoever adds is spawned first and does not read before it adds, whoever reads or takes comes
-/// after it, and the thread of `run` only joins them; and each test asserts all outcomes, to see that
-/// none is skipped.
+/// So a thread that adds is spawned first and does not read before it adds; a thread that reads or
+/// takes comes after it; and the thread of `run` only joins them. Each test asserts the whole set of
+/// outcomes, which shows that none is skipped.
 fn outcomes<T: Ord + Send + 'static>(run: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let all = real_std::sync::Arc::new(real_std::sync::Mutex::new(BTreeSet::new()));
     let inserting = real_std::sync::Arc::clone(&all);
@@ -389,17 +413,80 @@ fn threads_without_a_number_share_a_cell() {
 }
 
 #[test]
+fn a_subtraction_may_be_seen_without_the_addition_before_it() {
+    let seen = outcomes(|| {
+        let many = holding(0);
+        many.add_at(Place::of(1), 0);
+        // As if on two threads, of which the first hands over to the second.
+        let adding = spawn(&many, |many| {
+            many.add_at(Place::of(0), 1);
+            many.add_at(Place::of(1), 1_u64.wrapping_neg());
+        });
+        let reading = spawn(&many, |many| many.get() as i64);
+        adding.join().unwrap();
+        reading.join().unwrap()
+    });
+    assert_eq!(seen, [-1, 0, 1]);
+}
+
+#[test]
+fn no_two_threads_get_the_same_id() {
+    let given = |end| {
+        outcomes(move || {
+            let ids = Ids::new(6..end);
+            assert_eq!(ids.next_id(), Some(6)); // makes the atomic, before it is shared
+            let ids = Arc::new(ids);
+            join([(); 2].map(|()| spawn(&ids, Ids::next_id)))
+        })
+    };
+    assert_eq!(given(8), [[None, Some(7)], [Some(7), None]]);
+    assert_eq!(given(9), [[Some(7), Some(8)], [Some(8), Some(7)]]);
+}
+
+#[test]
+fn the_maximum_is_not_overwritten_and_each_record_is_known() {
+    let seen = outcomes(|| {
+        let highest = HighWaterMark::new();
+        assert_eq!(highest.get(), 0); // makes the atomic, before it is shared
+        let highest = Arc::new(highest);
+        let threads = [5, 9].map(|number| spawn(&highest, move |highest| highest.record(number)));
+        let records = join(threads);
+        (highest.get(), records)
+    });
+    assert_eq!(seen, [(9, [false, true]), (9, [true, true])]);
+}
+
+#[test]
 fn a_published_size_is_seen_whole_or_not_at_all() {
     let seen = outcomes(|| {
         let size = Arc::new(Size::default());
-        let writing = spawn(&size, |size| size.publish("800", "600"));
+        let writing = spawn(&size, |size| size.publish(800, 600));
         let reading = spawn(&size, Size::get);
-        writing.join().unwrap().unwrap();
+        assert!(writing.join().unwrap());
         assert_eq!(size.get(), Some((800, 600)));
         reading.join().unwrap()
     });
     assert_eq!(seen, [None, Some((800, 600))]);
 }
+
+#[test]
+fn of_two_writers_one_publishes() {
+    let seen = outcomes(|| {
+        let size = Arc::new(Size::default());
+        let writing = [1, 2].map(|number| spawn(&size, move |size| size.publish(number, number)));
+        let reading = spawn(&size, Size::get);
+        let first = join(writing);
+        let number = if first[0] { 1 } else { 2 };
+        assert_eq!(size.get(), Some((number, number)));
+        let read = reading.join().unwrap();
+        assert!(read.is_none() || read == Some((number, number)));
+        first
+    });
+    assert_eq!(seen, [[false, true], [true, false]]);
+}
+
+// The patterns of the table in src/lib.rs that need more than `Relaxed`: each with its orderings,
+// and with each of these weakened.
 
 /// What a reader sees of a flag and of data that was stored before it.
 fn published(store: Ordering, load: Ordering) -> Vec<(bool, u64)> {
@@ -417,12 +504,178 @@ fn published(store: Ordering, load: Ordering) -> Vec<(bool, u64)> {
     })
 }
 
-/// Why `publish.rs` has both of its orderings; most x86 machines hide it.
 #[test]
-fn with_relaxed_the_flag_may_be_seen_before_the_data() {
+fn publishing_needs_release_and_acquire() {
     let all = [(false, 0), (false, 1), (true, 0), (true, 1)];
     assert_eq!(published(Relaxed, Acquire), all);
     assert_eq!(published(Release, Relaxed), all);
     let both_or_none = [(false, 0), (false, 1), (true, 1)];
     assert_eq!(published(Release, Acquire), both_or_none);
+}
+
+/// Two threads make data and agree on whose is used. Returns what each sees of it.
+fn made_once(success: Ordering, failure: Ordering) -> Vec<[u64; 2]> {
+    outcomes(move || {
+        let shared = Arc::new(([(); 2].map(|()| AtomicU64::new(0)), AtomicU64::new(0)));
+        let making = [1, 2].map(|mine| {
+            spawn(&shared, move |(data, index)| {
+                data[mine as usize - 1].store(1, Relaxed);
+                let used = match index.compare_exchange(0, mine, success, failure) {
+                    Ok(_) => mine,
+                    Err(theirs) => theirs,
+                };
+                data[used as usize - 1].load(Relaxed)
+            })
+        });
+        join(making)
+    })
+}
+
+#[test]
+fn lazy_data_need_release_and_acquire() {
+    assert_eq!(made_once(Release, Acquire), [[1, 1]]);
+    for (success, failure) in [(Relaxed, Acquire), (Release, Relaxed)] {
+        assert_eq!(made_once(success, failure), [[0, 1], [1, 0], [1, 1]]);
+    }
+}
+
+/// Two owners write and let go. Returns what the last one sees of both writes.
+fn let_go(order: Ordering, last: Ordering) -> Vec<u64> {
+    outcomes(move || {
+        let shared = Arc::new(([(); 2].map(|()| AtomicU64::new(0)), AtomicU64::new(2)));
+        let owners = [0, 1].map(|me: usize| {
+            spawn(&shared, move |(data, owners)| {
+                data[me].store(1, Relaxed);
+                let is_last = owners.fetch_sub(1, order) == 1;
+                if is_last && last != Relaxed {
+                    fence(last);
+                }
+                is_last.then(|| data[0].load(Relaxed) + data[1].load(Relaxed))
+            })
+        });
+        join(owners).into_iter().flatten().sum()
+    })
+}
+
+#[test]
+fn a_reference_count_needs_release_and_an_acquire_fence() {
+    assert_eq!(let_go(Release, Acquire), [2]);
+    assert_eq!(let_go(AcqRel, Relaxed), [2]); // the same in one operation
+    assert_eq!(let_go(Relaxed, Acquire), [1, 2]);
+    assert_eq!(let_go(Release, Relaxed), [1, 2]);
+}
+
+/// The orderings of a sequence lock, in the order of its operations.
+#[derive(Clone, Copy)]
+struct Sequence {
+    writer: (Ordering, Ordering),
+    reader: (Ordering, Ordering),
+}
+
+/// What a reader sees of two numbers that are written together, unless it has to try again.
+fn read_in_sequence(Sequence { writer, reader }: Sequence) -> Vec<Option<[u64; 2]>> {
+    let fence = |order: Ordering| {
+        if order != Relaxed {
+            fence(order);
+        }
+    };
+    outcomes(move || {
+        let shared = Arc::new((AtomicU64::new(0), [(); 2].map(|()| AtomicU64::new(0))));
+        let writing = spawn(&shared, move |(sequence, data)| {
+            sequence.store(1, Relaxed);
+            fence(writer.0);
+            data[0].store(1, Relaxed);
+            data[1].store(1, Relaxed);
+            sequence.store(2, writer.1);
+        });
+        let reading = spawn(&shared, move |(sequence, data)| {
+            let before = sequence.load(reader.0);
+            let seen = [data[0].load(Relaxed), data[1].load(Relaxed)];
+            fence(reader.1);
+            let after = sequence.load(Relaxed);
+            (before % 2 == 0 && before == after).then_some(seen)
+        });
+        writing.join().unwrap();
+        reading.join().unwrap()
+    })
+}
+
+#[test]
+fn a_sequence_lock_needs_all_of_its_orderings() {
+    let right = Sequence {
+        writer: (Release, Release),
+        reader: (Acquire, Acquire),
+    };
+    assert_eq!(read_in_sequence(right), [None, Some([0, 0]), Some([1, 1])]);
+    for wrong in [
+        Sequence {
+            writer: (Relaxed, Release),
+            ..right
+        },
+        Sequence {
+            writer: (Release, Relaxed),
+            ..right
+        },
+        Sequence {
+            reader: (Relaxed, Acquire),
+            ..right
+        },
+        Sequence {
+            reader: (Acquire, Relaxed),
+            ..right
+        },
+    ] {
+        let seen = read_in_sequence(wrong);
+        assert!(seen.iter().flatten().any(|[a, b]| a != b), "{seen:?}");
+    }
+}
+
+/// Two threads that get the lock (by one try) each add 1 with a load and a store. Returns how often
+/// it was locked, and the sum.
+fn locked(lock: Ordering, unlock: Ordering) -> Vec<(u64, u64)> {
+    outcomes(move || {
+        let shared = Arc::new((AtomicBool::new(false), AtomicU64::new(0)));
+        let threads = [(); 2].map(|()| {
+            spawn(&shared, move |(is_locked, data)| {
+                let locked = is_locked.compare_exchange(false, true, lock, Relaxed);
+                if locked.is_ok() {
+                    data.store(data.load(Relaxed) + 1, Relaxed);
+                    is_locked.store(false, unlock);
+                }
+                u64::from(locked.is_ok())
+            })
+        });
+        let [one, other] = join(threads);
+        (one + other, shared.1.load(Relaxed))
+    })
+}
+
+#[test]
+fn a_spin_lock_needs_acquire_and_release() {
+    assert_eq!(locked(Acquire, Release), [(1, 1), (2, 2)]);
+    assert_eq!(locked(Relaxed, Release), [(1, 1), (2, 1), (2, 2)]);
+    assert_eq!(locked(Acquire, Relaxed), [(1, 1), (2, 1), (2, 2)]);
+}
+
+/// What two threads see of each other that each store and then load.
+fn crosswise(act: fn(&sync::atomic::AtomicU32, &sync::atomic::AtomicU32) -> u32) -> Vec<[u32; 2]> {
+    outcomes(move || {
+        let cells = [(); 2].map(|()| sync::atomic::AtomicU32::default());
+        let cells = Arc::new(cells);
+        let threads = [0, 1].map(|me| spawn(&cells, move |cells| act(&cells[me], &cells[1 - me])));
+        join(threads)
+    })
+}
+
+#[test]
+fn two_threads_that_store_and_then_load_need_a_fence_in_between() {
+    let one_sees_the_other = [[0, 1], [1, 0], [1, 1]];
+    let fenced = crosswise(|mine, theirs| store_buffering::store_fence_load(mine, 1, theirs));
+    assert_eq!(fenced, one_sees_the_other);
+    let weak = crosswise(|mine, theirs| {
+        mine.store(1, Release);
+        theirs.load(Acquire)
+    });
+    assert_eq!(weak[0], [0, 0]);
+    assert_eq!(weak[1..], one_sees_the_other);
 }

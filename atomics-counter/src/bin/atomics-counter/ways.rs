@@ -1,84 +1,93 @@
 //! The ways of counting that are compared.
 
-use atomics_counter::{Counter, ShardedCounter};
+use atomics_counter::counter::Counter;
+use atomics_counter::sharded_counter::ShardedCounter;
 use std::fmt;
 use std::hint::black_box;
-use std::num::NonZero;
-// Relaxed throughout, as in the counters: a count publishes only itself.
+// Relaxed everywhere, as in the counters: a count publishes only itself.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-/// One number that several threads increment.
+/// A number that threads increment together.
 pub trait Count: Sync {
-    /// Counts to `increments` one by one, on the thread of this index.
-    fn increment(&self, thread: usize, increments: u64);
+    /// Adds 1, on the thread with this index.
+    fn increment(&self, thread: usize);
 
-    /// The number so far.
     fn total(&self) -> u64;
+
+    /// Adds 1 this many times.
+    fn increment_many(&self, thread: usize, times: u64) {
+        for _ in 0..times {
+            self.increment(thread);
+        }
+    }
 }
 
 /// A way of counting.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
-    Mutex,
-    OneAtomic,
-    CompareExchange,
-    Adjacent,
-    PaddedAtomics,
-    Sharded,
-    Local,
-    LoadThenStore,
+#[derive(Clone, Copy)]
+pub struct Way {
+    name: &'static str,
+    start: fn(usize) -> Box<dyn Count>,
 }
 
 impl Way {
-    /// Those that lose no update, in the order of the table, which is that of the declaration.
-    pub const EXACT: [Way; 7] = [
-        Way::Mutex,
-        Way::OneAtomic,
-        Way::CompareExchange,
-        Way::Adjacent,
-        Way::PaddedAtomics,
-        Way::Sharded,
-        Way::Local,
-    ];
-
-    /// A number of this kind, at 0, for so many threads.
-    pub fn start(self, threads: NonZero<usize>) -> Box<dyn Count> {
-        match self {
-            Way::Mutex => Box::new(Mutex::new(0)),
-            Way::OneAtomic => Box::new(Counter::new()),
-            Way::CompareExchange => Box::new(CompareExchange(AtomicU64::new(0))),
-            Way::Adjacent => Box::new(PerThread::<Adjacent>::new(threads)),
-            Way::PaddedAtomics => Box::new(PerThread::<Padded>::new(threads)),
-            Way::Sharded => Box::new(ShardedCounter::new()),
-            Way::Local => Box::new(Local(Counter::new())),
-            Way::LoadThenStore => Box::new(LoadThenStore(AtomicU64::new(0))),
-        }
+    /// A count at 0, for this many threads.
+    pub fn start(self, threads: usize) -> Box<dyn Count> {
+        (self.start)(threads)
     }
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // Without commas or quotes, which would have to be escaped in CSV; `pad` aligns.
-        f.pad(match self {
-            Way::Mutex => "Mutex",
-            Way::OneAtomic => "one atomic fetch_add",
-            Way::CompareExchange => "compare-exchange loop",
-            Way::Adjacent => "adjacent fetch_add",
-            Way::PaddedAtomics => "padded fetch_add",
-            Way::Sharded => "sharded counter",
-            Way::Local => "local then one add",
-            Way::LoadThenStore => "load then store (bug)",
-        })
+        f.pad(self.name)
     }
 }
 
+/// The ways that lose no increment.
+pub const EXACT: [Way; 7] = [
+    Way {
+        name: "Mutex",
+        start: |_| Box::new(Mutex::new(0)),
+    },
+    Way {
+        name: "one atomic fetch_add",
+        start: |_| Box::new(Counter::new()),
+    },
+    Way {
+        name: "compare-exchange loop",
+        start: |_| Box::new(CompareExchange(AtomicU64::new(0))),
+    },
+    Way {
+        name: "adjacent fetch_add",
+        start: |threads| Box::new(PerThread::new(threads, 1)),
+    },
+    Way {
+        name: "padded fetch_add",
+        start: |threads| Box::new(PerThread::new(threads, PADDED)),
+    },
+    Way {
+        name: "sharded counter",
+        start: |_| Box::new(ShardedCounter::new()),
+    },
+    Way {
+        name: "local then one add",
+        start: |_| Box::new(Local(Counter::new())),
+    },
+];
+
+/// The index of the way with which the others are compared.
+pub const ONE_ATOMIC: usize = 1;
+
+/// Loses increments.
+pub const BUG: Way = Way {
+    name: "load then store (bug)",
+    start: |_| Box::new(LoadThenStore(AtomicU64::new(0))),
+};
+
 impl Count for Mutex<u64> {
-    fn increment(&self, _thread: usize, increments: u64) {
-        for _ in 0..increments {
-            // Poison would mean a panic between two states; an addition has nothing in between.
-            *self.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        }
+    fn increment(&self, _: usize) {
+        // An addition cannot panic half-way, so poison is no problem.
+        *self.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     }
 
     fn total(&self) -> u64 {
@@ -87,10 +96,8 @@ impl Count for Mutex<u64> {
 }
 
 impl Count for Counter {
-    fn increment(&self, _thread: usize, increments: u64) {
-        for _ in 0..increments {
-            self.add(1);
-        }
+    fn increment(&self, _: usize) {
+        self.add(1);
     }
 
     fn total(&self) -> u64 {
@@ -101,15 +108,11 @@ impl Count for Counter {
 struct CompareExchange(AtomicU64);
 
 impl Count for CompareExchange {
-    fn increment(&self, _thread: usize, increments: u64) {
-        for _ in 0..increments {
-            let mut seen = self.0.load(Relaxed);
-            while let Err(now) = self
-                .0
-                .compare_exchange_weak(seen, seen + 1, Relaxed, Relaxed)
-            {
-                seen = now;
-            }
+    fn increment(&self, _: usize) {
+        let Self(count) = self;
+        let mut seen = count.load(Relaxed);
+        while let Err(newer) = count.compare_exchange_weak(seen, seen + 1, Relaxed, Relaxed) {
+            seen = newer;
         }
     }
 
@@ -118,54 +121,35 @@ impl Count for CompareExchange {
     }
 }
 
-/// An atomic for each thread.
-struct PerThread<A>(Box<[A]>);
+/// An atomic for each thread, the first of every `distance` in a row.
+struct PerThread {
+    atomics: Vec<AtomicU64>,
+    distance: usize,
+}
 
-/// Side by side, eight of them share a cache line: false sharing.
-#[derive(Default)]
-struct Adjacent(AtomicU64);
+/// 128 bytes, as far as the cells of a `ShardedCounter` are apart: no two share a cache line.
+const PADDED: usize = 128 / size_of::<AtomicU64>();
 
-/// Alone on its cache lines, as a cell of a `ShardedCounter`: only the addition differs.
-#[derive(Default)]
-#[repr(align(128))]
-struct Padded(AtomicU64);
-
-impl AsRef<AtomicU64> for Adjacent {
-    fn as_ref(&self) -> &AtomicU64 {
-        &self.0
+impl PerThread {
+    fn new(threads: usize, distance: usize) -> Self {
+        let atomics = (0..threads * distance).map(|_| AtomicU64::new(0)).collect();
+        Self { atomics, distance }
     }
 }
 
-impl AsRef<AtomicU64> for Padded {
-    fn as_ref(&self) -> &AtomicU64 {
-        &self.0
-    }
-}
-
-impl<A: Default> PerThread<A> {
-    fn new(threads: NonZero<usize>) -> Self {
-        PerThread((0..threads.get()).map(|_| A::default()).collect())
-    }
-}
-
-impl<A: AsRef<AtomicU64> + Sync> Count for PerThread<A> {
-    fn increment(&self, thread: usize, increments: u64) {
-        let own = self.0[thread].as_ref();
-        for _ in 0..increments {
-            own.fetch_add(1, Relaxed);
-        }
+impl Count for PerThread {
+    fn increment(&self, thread: usize) {
+        self.atomics[thread * self.distance].fetch_add(1, Relaxed);
     }
 
     fn total(&self) -> u64 {
-        self.0.iter().map(|own| own.as_ref().load(Relaxed)).sum()
+        self.atomics.iter().map(|own| own.load(Relaxed)).sum()
     }
 }
 
 impl Count for ShardedCounter {
-    fn increment(&self, _thread: usize, increments: u64) {
-        for _ in 0..increments {
-            self.add(1);
-        }
+    fn increment(&self, _: usize) {
+        self.add(1);
     }
 
     fn total(&self) -> u64 {
@@ -176,28 +160,30 @@ impl Count for ShardedCounter {
 struct Local(Counter);
 
 impl Count for Local {
-    fn increment(&self, _thread: usize, increments: u64) {
-        let mut count = 0;
-        for _ in 0..increments {
-            // Without `black_box` the compiler makes the loop one addition of `increments`.
-            count += black_box(1);
-        }
-        self.0.add(count);
+    fn increment(&self, _: usize) {
+        self.0.add(1);
     }
 
     fn total(&self) -> u64 {
         self.0.get()
+    }
+
+    fn increment_many(&self, _: usize, times: u64) {
+        let mut count = 0;
+        for _ in 0..times {
+            count += black_box(1); // otherwise the compiler adds `times` in one step
+        }
+        self.0.add(count);
     }
 }
 
 struct LoadThenStore(AtomicU64);
 
 impl Count for LoadThenStore {
-    fn increment(&self, _thread: usize, increments: u64) {
-        for _ in 0..increments {
-            // No ordering would help: what others store in between is overwritten.
-            self.0.store(self.0.load(Relaxed) + 1, Relaxed);
-        }
+    fn increment(&self, _: usize) {
+        let seen = self.0.load(Relaxed);
+        // `black_box`: otherwise it may be one instruction, which one CPU does not interrupt.
+        self.0.store(black_box(seen) + 1, Relaxed);
     }
 
     fn total(&self) -> u64 {
