@@ -4,7 +4,7 @@
 //! Every answer is checked while it is timed. Each run passes 10,000 items: 1 ms is 100 ns per
 //! item.
 
-use channels_pipeline::PipelineExt;
+use channels_pipeline::pipeline::PipelineExt;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use rayon::iter::{ParallelBridge, ParallelIterator};
