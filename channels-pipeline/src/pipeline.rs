@@ -340,6 +340,15 @@ mod tests {
         }
     }
 
+    /// Its destructor blocks until the sender is dropped.
+    struct SlowToDrop(Receiver<()>);
+
+    impl Drop for SlowToDrop {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Shape {
         ReadAhead,
@@ -385,15 +394,16 @@ mod tests {
             source: impl Iterator<Item = T> + Send + 'scope,
             mapping: impl Fn(T) -> T + Copy + Send + 'scope,
         ) -> Items<'scope, T> {
-            self.start_boxed(scope, Box::new(source), &|| Box::new(mapping))
+            self.start_with(scope, Box::new(source), &mut || Box::new(mapping))
         }
 
-        /// Takes no closure types, for each of which all shapes would be compiled.
-        fn start_boxed<'scope, T: Send + 'scope>(
+        /// The same, with a mapping for each worker. It takes no closure types, for each of which all
+        /// shapes would be compiled.
+        fn start_with<'scope, T: Send + 'scope>(
             self,
             scope: &'scope Scope<'scope, '_>,
             source: Items<'scope, T>,
-            mapping: &dyn Fn() -> Mapping<'scope, T>,
+            mapping: &mut dyn FnMut() -> Mapping<'scope, T>,
         ) -> Items<'scope, T> {
             let Case {
                 shape,
@@ -609,13 +619,13 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_bound_is_taken_while_the_first_item_takes_for_ever() {
+    fn no_more_than_the_bound_is_taken_while_the_first_item_never_ends() {
         for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
             let taken = within_deadline(move || {
                 let (take, taken) = unbounded();
                 let taken = &taken;
                 let source = (0..).inspect(|_| take.send(()).unwrap());
-                // "For ever" is until nothing else happens.
+                // It ends when nothing else happens any more.
                 let mapping = |n| match n {
                     0 => until_quiet(taken, capacity + 1),
                     _ => 0,
@@ -636,31 +646,22 @@ mod tests {
                 let (meeting, mut made) = (Barrier::new(8), 0);
                 let meeting = &meeting;
                 let mapped: Vec<(usize, usize)> = thread::scope(|scope| {
-                    let mapping = || {
+                    let source = Box::new(iter::repeat_n((0, 0), 24));
+                    let results = case(shape, 8, 24).start_with(scope, source, &mut || {
                         let (number, mut calls) = (made, 0);
                         made += 1;
-                        move |()| {
-                            meeting.wait(); // never ends with fewer than 8 workers
+                        Box::new(move |_| {
+                            meeting.wait(); // never returns with fewer than 8 workers
                             calls += 1;
                             (number, calls)
-                        }
-                    };
-                    let (source, eight) = (iter::repeat_n((), 24), NonZero::new(8).unwrap());
-                    match shape {
-                        Ordered => {
-                            let mapped = source.parallel_map(scope, eight, 24, mapping);
-                            mapped.unwrap().collect()
-                        }
-                        _ => {
-                            let mapped = source.parallel_map_unordered(scope, eight, 24, mapping);
-                            mapped.unwrap().collect()
-                        }
-                    }
+                        })
+                    });
+                    results.collect()
                 });
                 (made, mapped)
             });
             assert_eq!(made, 8);
-            // Nobody took two items while the others met, so each had three.
+            // No worker took two items while the others met, so each had three.
             mapped.sort_unstable();
             let expected = (0..8).flat_map(|number| (1..=3).map(move |calls| (number, calls)));
             assert!(expected.eq(mapped), "{shape:?}");
@@ -760,64 +761,42 @@ mod tests {
         });
     }
 
-    /// Blocks in its destructor until the sender is dropped.
-    struct SlowToDrop(Receiver<()>);
-
-    impl Drop for SlowToDrop {
-        fn drop(&mut self) {
-            let _ = self.0.recv();
-        }
-    }
-
     #[test]
-    fn once_the_consumer_has_left_a_worker_finishes_its_item_even_if_the_source_takes_long() {
-        for shape in [Ordered, Unordered] {
-            for slow_next in [false, true] {
-                let mapped = within_deadline(move || {
-                    let (worker_lives, worker_gone) = bounded(0);
-                    let (worker_lives, mut gone) = (Cell::new(Some(worker_lives)), None);
-                    let slow = SlowToDrop(worker_gone.clone());
-                    let source = (0..).inspect(move |&n| {
-                        let _ = &slow;
-                        if slow_next && n == 60 {
-                            let _ = worker_gone.recv();
-                        }
-                    });
-                    let (leave, left) = bounded::<()>(0);
-                    let mapped = AtomicUsize::new(0);
-                    let (mapped_by, left) = (&mapped, &left);
-                    let mapping = || {
-                        let worker_lives = worker_lives.take();
-                        move |n| {
-                            let _ = &worker_lives;
+    fn once_the_consumer_has_left_a_worker_finishes_its_item_however_long_the_source_takes() {
+        for (shape, slow_next) in [(Ordered, false), (Ordered, true), (Unordered, true)] {
+            let mapped = within_deadline(move || {
+                let ((worker, worker_gone), (leave, left)) = (bounded::<()>(0), bounded::<()>(0));
+                let (mut worker, left, mapped) = (Some(worker), &left, AtomicUsize::new(0));
+                let mapped_by = &mapped;
+                let slow_to_drop = SlowToDrop(worker_gone.clone());
+                let source = (0..).inspect(move |&n| {
+                    let _ = &slow_to_drop;
+                    if slow_next && n == 60 {
+                        let _ = worker_gone.recv();
+                    }
+                });
+                thread::scope(|scope| {
+                    let mapping = &mut || -> Mapping<i32> {
+                        let worker = worker.take();
+                        Box::new(move |n| {
+                            let _ = &worker; // dropped with the mapping
                             mapped_by.fetch_add(1, Ordering::Relaxed);
                             if n == 1 {
                                 let _ = left.recv(); // with some 60 items in the queue
                             }
-                        }
+                            n
+                        })
                     };
-                    thread::scope(|scope| {
-                        let one = NonZero::<usize>::MIN;
-                        let mut results: Items<()> = match shape {
-                            Ordered => {
-                                Box::new(source.parallel_map(scope, one, 64, mapping).unwrap())
-                            }
-                            _ => {
-                                let results =
-                                    source.parallel_map_unordered(scope, one, 64, mapping);
-                                Box::new(results.unwrap())
-                            }
-                        };
-                        gone = results.next();
-                        drop(results);
-                        drop(leave);
-                    });
-                    assert!(gone.is_some());
-                    mapped.into_inner()
+                    let source = Box::new(source);
+                    let mut results = case(shape, 1, 64).start_with(scope, source, mapping);
+                    assert_eq!(results.next(), Some(0));
+                    drop(results);
+                    drop(leave);
                 });
-                // The second may not have begun when the consumer left.
-                assert!(mapped <= 2, "{shape:?} {slow_next} {mapped}");
-            }
+                mapped.into_inner()
+            });
+            // The second may not have begun when the consumer left.
+            assert!(mapped <= 2, "{shape:?} {slow_next} {mapped}");
         }
     }
 
@@ -827,24 +806,15 @@ mod tests {
             within_deadline(move || {
                 let (release, released) = bounded(0);
                 let slow = SlowToDrop(released.clone());
-                let source = (0..9).inspect(move |_| _ = &slow);
-                let mapping = || {
-                    let slow = SlowToDrop(released.clone());
-                    move |n| {
-                        let _ = &slow;
-                        n
-                    }
-                };
+                let source = Box::new((0..9).inspect(move |_| _ = &slow));
                 thread::scope(|scope| {
-                    let two = NonZero::new(2).unwrap();
-                    let mut items: Items<_> = match shape {
-                        ReadAhead => Box::new(source.read_ahead(scope, 1).unwrap()),
-                        Ordered => Box::new(source.parallel_map(scope, two, 1, mapping).unwrap()),
-                        _ => {
-                            let mapped = source.parallel_map_unordered(scope, two, 1, mapping);
-                            Box::new(mapped.unwrap())
-                        }
-                    };
+                    let mut items = case(shape, 2, 1).start_with(scope, source, &mut || {
+                        let slow = SlowToDrop(released.clone());
+                        Box::new(move |n| {
+                            let _ = &slow;
+                            n
+                        })
+                    });
                     assert_eq!(items.by_ref().count(), 9);
                     assert_eq!(items.next(), None); // nor does the one after it
                     drop(release);
@@ -855,7 +825,7 @@ mod tests {
 
     #[test]
     #[cfg(panic = "unwind")]
-    fn a_panic_that_nobody_waits_for_is_dropped() {
+    fn a_panic_that_comes_after_the_consumer_has_left_is_dropped() {
         for shape in [ReadAhead, Ordered, Unordered] {
             within_deadline(move || {
                 let (leave, left) = bounded::<()>(0);
@@ -865,7 +835,7 @@ mod tests {
                     if n == 1 {
                         let _ = left.recv(); // disconnected, once the consumer has left
                         panics.fetch_add(1, Ordering::Relaxed);
-                        resume_unwind(Box::new("nobody hears this"));
+                        resume_unwind(Box::new("a payload that is lost"));
                     }
                     n
                 };
@@ -925,7 +895,7 @@ mod tests {
 
     #[test]
     #[cfg(panic = "unwind")]
-    fn a_panic_of_a_destructor_ends_everything_and_is_one_of_the_scope() {
+    fn a_panic_of_a_destructor_ends_everything_and_is_a_panic_of_the_scope() {
         #[derive(Clone, Copy, Debug, PartialEq)]
         enum Owner {
             Source,
@@ -935,7 +905,7 @@ mod tests {
         struct PanicsWhenDropped;
         impl Drop for PanicsWhenDropped {
             fn drop(&mut self) {
-                resume_unwind(Box::new("nobody hears this"));
+                resume_unwind(Box::new("a payload that is lost"));
             }
         }
         for shape in [ReadAhead, Ordered, Unordered] {
@@ -947,36 +917,28 @@ mod tests {
                         false => None,
                     };
                     let ((begin, begun), (leave, left)) = (unbounded(), bounded::<()>(0));
+                    let left = &left;
                     let owned = owned_by(Owner::Source);
-                    let source = (0..).inspect(move |_| _ = &owned); // endless
-                    let mapping = || {
-                        let (owned, begin, left) = (owned_by(Owner::Mapping), begin.clone(), &left);
-                        move |n| {
-                            let _ = &owned;
-                            if n == 0 {
-                                return None;
-                            }
-                            let _ = (begin.send(()), left.recv());
-                            owned_by(Owner::Unused)
-                        }
-                    };
+                    let mut numbers = 0..; // endless
+                    let source = iter::from_fn(move || {
+                        let _ = &owned;
+                        numbers.next().map(|n| (n, None))
+                    });
                     let run = || {
                         thread::scope(|scope| {
-                            let two = NonZero::new(2).unwrap();
-                            let mut items: Items<_> = match shape {
-                                ReadAhead => {
-                                    Box::new(source.map(mapping()).read_ahead(scope, 1).unwrap())
-                                }
-                                Ordered => {
-                                    let mapped = source.parallel_map(scope, two, 1, mapping);
-                                    Box::new(mapped.unwrap())
-                                }
-                                _ => {
-                                    let mapped =
-                                        source.parallel_map_unordered(scope, two, 1, mapping);
-                                    Box::new(mapped.unwrap())
-                                }
-                            };
+                            let source = Box::new(source);
+                            let mut items =
+                                case(shape, 2, 1).start_with(scope, source, &mut || {
+                                    let (owned, begin) = (owned_by(Owner::Mapping), begin.clone());
+                                    Box::new(move |(n, _)| {
+                                        let _ = &owned;
+                                        if n == 0 {
+                                            return (n, None);
+                                        }
+                                        let _ = (begin.send(()), left.recv());
+                                        (n, owned_by(Owner::Unused))
+                                    })
+                                });
                             items.next();
                             begun.recv().unwrap();
                             drop(items);
@@ -992,9 +954,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_thread_is_an_error_and_nothing_is_left_running() {
+    fn a_spawn_error_is_returned_and_nothing_is_left_running() {
         // No address space has room for it.
-        let refused = || Builder::new().stack_size(usize::MAX / 16 * 15);
+        let fails = || Builder::new().stack_size(usize::MAX / 16 * 15);
         for workers in [1, 2, 8] {
             for good in 0..=workers {
                 let (error, lives) = within_deadline(move || {
@@ -1003,7 +965,7 @@ mod tests {
                     let source = (0..).inspect(move |_| _ = &also); // endless
                     let started = Cell::new(0);
                     let builder = || match started.replace(started.get() + 1) {
-                        n if n == good => refused(), // the others start
+                        n if n == good => fails(), // the others start
                         _ => Builder::new(),
                     };
                     let workers = NonZero::new(workers).unwrap();
@@ -1018,7 +980,7 @@ mod tests {
             }
         }
         let error = within_deadline(move || {
-            thread::scope(|scope| read(0.., scope, bounded(1).0, refused).err())
+            thread::scope(|scope| read(0.., scope, bounded(1).0, fails).err())
         });
         assert!(error.is_some());
     }
