@@ -2,8 +2,8 @@
 //!
 //! Use it when one thread owns something, such as a connection, and others
 //! use it. A plain value is easier to share in a `Mutex`.
-//! Ends: the thread, when the last `Asker` is dropped. If the thread has
-//! panicked, whoever waits for an answer gets an error at once.
+//! Ends: the thread, when the last `Asker` is dropped. If the thread panics, all
+//! who wait for an answer get an error at once.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
@@ -55,7 +55,8 @@ where
     let handle = Builder::new().spawn(move || {
         let mut state = make_state(); // here, so it need not be `Send`
         for (question, sender) in questions {
-            let _ = sender.send(answer(&mut state, question)); // the receiver may be gone
+            let answer = answer(&mut state, question);
+            let _ = sender.send(answer); // its receiver may be gone
         }
     })?;
     Ok((Asker(sender), handle))

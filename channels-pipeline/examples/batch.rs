@@ -16,14 +16,18 @@ use crossbeam_channel::Receiver;
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-/// Waits for the first item as long as it takes, then at most `wait` for others.
-/// Returns `None` after the last batch.
-pub fn next_batch<T>(items: &Receiver<T>, size: NonZero<usize>, wait: Duration) -> Option<Vec<T>> {
+/// Waits for the first item as long as it takes, then at most `max_wait` for
+/// others. Returns `None` after the last batch.
+pub fn next_batch<T>(
+    items: &Receiver<T>,
+    max_size: NonZero<usize>,
+    max_wait: Duration,
+) -> Option<Vec<T>> {
     let mut batch = vec![items.recv().ok()?];
     let begun = Instant::now();
-    while batch.len() < size.get() {
+    while batch.len() < max_size.get() {
         // What is left for the whole batch, not anew for each item.
-        let left = wait.saturating_sub(begun.elapsed());
+        let left = max_wait.saturating_sub(begun.elapsed());
         if left.is_zero() {
             break; // `recv_timeout` returns an item that is there, even with zero
         }

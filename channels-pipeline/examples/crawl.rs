@@ -26,10 +26,7 @@ use std::thread::{self, Builder};
 /// A job in the queue, or in work, holds a sender of that queue. So the queue
 /// ends when no job is left, and with it the workers. A count of jobs would
 /// never reach zero after a panic, and an empty queue may be filled again.
-struct Job<T> {
-    task: T,
-    queue: Sender<Job<T>>,
-}
+struct Job<T>(T, Sender<Job<T>>);
 
 /// Calls `visit` with `first` and with everything that it returns, on `workers`
 /// threads. Returns the OS error if one cannot be spawned, and visits nothing.
@@ -45,26 +42,17 @@ pub fn crawl<T: Send, I: IntoIterator<Item = T>>(
         for _ in 0..workers.get() {
             let jobs = jobs.clone();
             let work = move || {
-                for Job { task, queue } in jobs {
+                for Job(task, queue) in jobs {
                     for task in visit(task) {
-                        let queue_of_job = queue.clone();
-                        let job = Job {
-                            task,
-                            queue: queue_of_job,
-                        };
-                        let _ = queue.send(job); // this thread receives
+                        // Cannot fail: this thread is a receiver.
+                        let _ = queue.send(Job(task, queue.clone()));
                     }
                 }
             };
             handles.push(Builder::new().spawn_scoped(scope, work)?);
         }
-        // The last sender that is not in a job goes into the first one.
-        let job = Job {
-            task: first,
-            queue: queue.clone(),
-        };
-        let _ = queue.send(job);
-        drop(queue);
+        let _ = queue.send(Job(first, queue.clone()));
+        drop(queue); // from now on, only jobs hold senders
         let outcomes = handles.into_iter().map(|handle| handle.join());
         Ok::<_, io::Error>(outcomes.collect())
     })?;

@@ -15,13 +15,17 @@ use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
 /// Waits for an event, and then until none has come for `quiet`, but not longer
-/// than `longest`. Returns the last event, or `None` if all senders are gone.
-pub fn next_after_quiet<T>(events: &Receiver<T>, quiet: Duration, longest: Duration) -> Option<T> {
+/// than `longest_wait`. Returns the last event, or `None` if all senders are gone.
+pub fn next_after_quiet<T>(
+    events: &Receiver<T>,
+    quiet: Duration,
+    longest_wait: Duration,
+) -> Option<T> {
     let mut last = events.recv().ok()?;
     let begun = Instant::now();
     loop {
         // Events that never pause must not put it off forever.
-        let left = longest.saturating_sub(begun.elapsed());
+        let left = longest_wait.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Some(last);
         }

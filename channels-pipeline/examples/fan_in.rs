@@ -68,7 +68,8 @@ fn main() -> io::Result<()> {
     println!("the sum is {sum}, no producer panicked");
 
     let endless = |sender: Sender<u64>| while sender.send(0).is_ok() {};
-    let (taken, panics) = fan_in([endless; 3], 4, |numbers| numbers.iter().take(1).count())?;
+    let take_one = |numbers: Receiver<u64>| numbers.iter().take(1).count();
+    let (taken, panics) = fan_in([endless; 3], 4, take_one)?;
     assert_eq!((taken, panics), (1, 0));
     println!("the consumer left after {taken} item");
 

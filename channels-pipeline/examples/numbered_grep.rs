@@ -2,9 +2,9 @@
 //!
 //! Use it when reading, work and writing should overlap, as in `grep -n` on a
 //! large file. Memory is bounded if the length of a line is.
-//! Ends: with the first error in input order, of reading or of writing, after
-//! all output before it. If writing fails while the input is silent, such as a
-//! terminal, only when the input's next line has come.
+//! Ends: with the first error of reading or writing, after all output before it.
+//! If writing fails while the input is silent, such as a terminal, it ends when
+//! the next line has come.
 //! Needs: `cargo add crossbeam-channel`, and `pipeline.rs` as a module.
 //!
 //! ```text
@@ -29,12 +29,17 @@ const LINES_PER_BATCH: usize = 100;
 pub fn grep(input: impl BufRead + Send, text: &str, mut output: impl Write) -> io::Result<usize> {
     let workers = thread::available_parallelism()?;
     let search = |mut batch: Vec<(usize, io::Result<String>)>| {
-        batch.retain(|(_, line)| line.as_ref().map_or(true, |line| line.contains(text)));
+        batch.retain(|(_, line)| match line {
+            Ok(line) => line.contains(text),
+            Err(_) => true,
+        });
         batch
     };
     let mut found = 0;
     thread::scope(|scope| {
-        for batch in batches(input).parallel_map(scope, workers, 2 * workers.get(), || search)? {
+        let batches = batches(input);
+        let capacity = 2 * workers.get(); // so many batches may wait for this thread
+        for batch in batches.parallel_map(scope, workers, capacity, || search)? {
             for (number, line) in batch {
                 match line {
                     Ok(line) => writeln!(output, "{number}:{line}")?,
@@ -51,9 +56,9 @@ pub fn grep(input: impl BufRead + Send, text: &str, mut output: impl Write) -> i
     })
 }
 
-/// Batches of numbered lines. The first error is the last line.
+/// Batches of numbered lines. Nothing is read after an error.
 fn batches(input: impl BufRead) -> impl Iterator<Item = Vec<(usize, io::Result<String>)>> {
-    let mut lines = (1..).zip(input.lines()).fuse();
+    let mut lines = (1..).zip(input.lines());
     let mut failed = false;
     iter::from_fn(move || {
         let mut batch = Vec::new();

@@ -125,7 +125,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Neither ends before the other has begun.
     let meeting = Arc::new(Barrier::new(2));
-    for result in [Arc::clone(&meeting), meeting].map(|both| pool.submit(move || _ = both.wait())) {
+    let meet = |both: Arc<Barrier>| pool.submit(move || _ = both.wait());
+    for result in [meet(Arc::clone(&meeting)), meet(meeting)] {
         assert!(result.recv()?.is_ok());
     }
     println!("two jobs at the same time");
