@@ -2,7 +2,7 @@
 //!
 //! Use it when a job finds others. For a list of jobs that is known at the
 //! start, see `pipeline.rs`. To visit nothing twice, remember what was seen.
-//! Ends: when every job is done and none is running. A panic ends its worker; the
+//! Ends: when no job is queued and none is running. A panic ends its worker; the
 //! others go on, and then it is re-raised. The queue has no bound: if it had,
 //! workers that add to a full queue would all wait for each other.
 //! Needs: `cargo add crossbeam-channel`.

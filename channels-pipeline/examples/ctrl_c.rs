@@ -3,10 +3,10 @@
 //! Use it when work that has begun must be finished. If it may be cut off,
 //! Ctrl-C does that without any code.
 //! Ends: when the input ends, at the first error, or at the first Ctrl-C,
-//! SIGTERM or SIGHUP: then no more items are taken, those that were are finished.
-//! A second Ctrl-C ends the process at once, with exit code 130.
-//! Needs: `cargo add crossbeam-channel`, `cargo add ctrlc --features termination`,
-//! and `pipeline.rs` as a module.
+//! SIGTERM or SIGHUP: it takes no more items, and finishes those it has taken. A
+//! second Ctrl-C ends the process at once, with exit code 130.
+//! Needs: `cargo add crossbeam-channel`,
+//! `cargo add ctrlc --features termination`, and `pipeline.rs` as a module.
 //!
 //! ```text
 //! stopped: nothing is taken, although the input is full
@@ -39,8 +39,8 @@ pub fn stop_on_ctrl_c() -> Result<Receiver<Infallible>, ctrlc::Error> {
     Ok(stop)
 }
 
-/// Standard input as a channel. Nothing wakes a thread that reads, so this one is
-/// not joined: it ends with the process. Lines that it has read ahead are lost.
+/// Standard input as a channel. Nothing wakes a thread that reads, so this one
+/// is not joined: it ends with the process. Lines that are read ahead are lost.
 pub fn stdin_lines() -> io::Result<Receiver<io::Result<String>>> {
     let (sender, lines) = bounded(16);
     thread::Builder::new().spawn(move || {

@@ -14,8 +14,8 @@
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
-/// Waits for an event, and then until none has come for `quiet`, but not longer
-/// than `longest_wait`. Returns the last event, or `None` if all senders are gone.
+/// Waits for an event, then until none has come for `quiet`, but not longer
+/// than `longest_wait`. Returns the last event; `None` if all senders are gone.
 pub fn next_after_quiet<T>(
     events: &Receiver<T>,
     quiet: Duration,

@@ -3,8 +3,8 @@
 //! Use it when jobs come one by one, from several places. For one stream of
 //! items see `pipeline.rs`; to compute on a slice use rayon.
 //! Ends: `finish` and a drop do the queued jobs and join the threads. A panic is
-//! the result of its job, and its thread takes the next one. A job deadlocks
-//! if it waits for a job behind it, or submits to its own pool when that is full.
+//! the result of its job, and its thread takes the next one. A job deadlocks if
+//! it waits for a job behind it, or submits to its own pool while that is full.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text

@@ -40,7 +40,7 @@ Options:
 
 const VERSION: &str = concat!("channels-pipeline ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// A bound that a message can name; whoever wants more has `--all`.
+/// A bound that a message can name. For more, there is `--all`.
 const MAX_TOP: usize = 1_000_000_000;
 
 enum Command {
