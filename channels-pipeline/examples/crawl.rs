@@ -28,11 +28,12 @@ use std::thread::{self, Builder};
 /// never reach zero after a panic, and an empty queue may be filled again.
 struct Job<T>(T, Sender<Job<T>>);
 
-/// Calls `visit` with `first` and with everything that it returns, on `workers`
-/// threads. Returns the OS error if one cannot be spawned, and visits nothing.
+/// Calls `visit` with each of `tasks` and with everything that it returns, on
+/// `workers` threads. If one cannot be spawned, returns the OS error and visits
+/// nothing.
 pub fn crawl<T: Send, I: IntoIterator<Item = T>>(
     workers: NonZero<usize>,
-    first: T,
+    tasks: impl IntoIterator<Item = T>,
     visit: impl Fn(T) -> I + Sync,
 ) -> io::Result<()> {
     let visit = &visit;
@@ -51,7 +52,9 @@ pub fn crawl<T: Send, I: IntoIterator<Item = T>>(
             };
             handles.push(Builder::new().spawn_scoped(scope, work)?);
         }
-        let _ = queue.send(Job(first, queue.clone()));
+        for task in tasks {
+            let _ = queue.send(Job(task, queue.clone()));
+        }
         drop(queue); // from now on, only jobs hold senders
         let outcomes = handles.into_iter().map(|handle| handle.join());
         Ok::<_, io::Error>(outcomes.collect())
@@ -96,7 +99,7 @@ fn main() -> io::Result<()> {
             let links = page.map_or(&[][..], |(_, links)| links).iter().copied();
             links.filter(|link| is_new(&seen, *link))
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| crawl(two, "/", visit)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| crawl(two, ["/"], visit)));
         let mut visited = visited.into_inner().unwrap_or_else(PoisonError::into_inner);
         visited.sort_unstable();
         (outcome, visited.join(" "))
@@ -107,7 +110,7 @@ fn main() -> io::Result<()> {
     println!("visited each page once: {pages}");
 
     let done = AtomicUsize::new(0);
-    crawl(two, 3, |depth: usize| {
+    crawl(two, [3], |depth: usize| {
         done.fetch_add(1, Relaxed); // read after the crawl
         let found = if depth > 0 { 10 } else { 0 };
         iter::repeat_n(depth.saturating_sub(1), found)
@@ -117,7 +120,7 @@ fn main() -> io::Result<()> {
 
     // Two jobs that need each other, created by one that takes its time.
     let meeting = Barrier::new(2);
-    crawl(two, 0, |depth| {
+    crawl(two, [0], |depth| {
         if depth == 0 {
             thread::sleep(Duration::from_millis(20));
             return vec![1, 1];
