@@ -109,18 +109,11 @@ mod tests {
             let blocks = blocks("text".into(), Ok(TEXT), size);
             let blocks: Vec<Vec<u8>> = blocks.map(Result::unwrap).collect();
             assert_eq!(blocks.concat(), TEXT, "{size}");
-            let (last, others) = blocks.split_last().unwrap();
-            assert!(
-                others
-                    .iter()
-                    .all(|block| block.last().is_some_and(is_space))
-            );
-            assert!(
-                blocks
-                    .iter()
-                    .all(|block| block.len() <= size + 2 * "three".len())
-            );
-            assert!(last.is_empty() || size > 1, "one block for each size bytes");
+            for (index, block) in blocks.iter().enumerate() {
+                let is_last = index + 1 == blocks.len();
+                assert!(is_last || block.last().is_some_and(is_space), "{size}");
+                assert!(block.len() <= size + 2 * "three".len(), "{size}");
+            }
         }
     }
 
