@@ -32,7 +32,8 @@
     "E0593",
     "MutexGuard cannot be sent between threads safely",
     "StdinLock",
-    "does not live long enough"
+    "does not live long enough",
+    "cannot move out of a captured variable in an FnMut closure"
 ))]
 pub mod pipeline;
 #[cfg(all(doc, not(doctest)))]

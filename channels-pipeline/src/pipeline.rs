@@ -13,7 +13,7 @@
 //!         let read = || |path| Ok::<_, io::Error>((path, fs::read_to_string(path)?));
 //!         let texts = paths.into_iter().parallel_map(scope, workers, capacity, read)?;
 //!         for result in texts {
-//!             let (path, text) = result?; // the first error, in input order, ends it all
+//!             let (path, text) = result?; // the first error, in input order, ends everything
 //!             println!("{path}: {} bytes", text.len()); // on this thread, in input order
 //!         }
 //!         Ok(())
@@ -62,16 +62,17 @@
 //!
 //! # Details
 //!
-//! How order and bound come about: before the source's thread takes an item, it sends a permit, and
-//! the consumer receives a permit before each result. The channel of the permits has the capacity;
-//! so the other two need none. Items and results have numbers. The consumer returns the next number,
-//! and keeps results that come early.
-//!
 //! ```text
-//! source ──── items 5 6 ────┬─► worker ─┬──── results 4 3 ────► consumer, keeps 4
-//!    │                      └─► worker ─┘                           ▲
-//!    └───────────── permits: blocks at `capacity` ──────────────────┘
+//! source ──── items 7, 6 ────┬──► worker ──┬──── results 3, 5 ────► consumer, keeps 4
+//!    │                       └──► worker ──┘                           ▲
+//!    └────────────── permits, at most `capacity` ──────────────────────┘
 //! ```
+//!
+//! The bound: before the source's thread takes an item, it sends a permit, which blocks while
+//! `capacity` permits wait. The consumer receives one permit for each result. So the channels of
+//! items and results need no bound of their own. The order: each item has a number, and so has its
+//! result. The consumer keeps results that come early until it is their turn.
+//!
 //!
 //! - Each sender and receiver is owned by the one thread that uses it. So when a thread ends, its
 //!   neighbours notice: a failed `recv` is the end of the stream, and a failed `send` means that the
