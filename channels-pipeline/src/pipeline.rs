@@ -73,7 +73,6 @@
 //! items and results need no bound of their own. The order: each item has a number, and so has its
 //! result. The consumer keeps results that come early until it is their turn.
 //!
-//!
 //! - Each sender and receiver is owned by the one thread that uses it. So when a thread ends, its
 //!   neighbours notice: a failed `recv` is the end of the stream, and a failed `send` means that the
 //!   consumer has left.
@@ -672,17 +671,25 @@ mod tests {
     #[test]
     fn threads_have_names() {
         let name = || thread::current().name().map(String::from);
-        let names = within_deadline(move || {
-            thread::scope(|scope| {
-                let ahead = iter::repeat_with(name).read_ahead(scope, 0).unwrap();
-                let both = move |source| (source, name());
-                let two = NonZero::new(2).unwrap();
-                let ahead = ahead.parallel_map_unordered(scope, two, 0, || both);
-                let mut ahead = ahead.unwrap();
-                ahead.next().unwrap()
-            })
-        });
-        assert_eq!(names, (Some("source".into()), Some("worker".into())));
+        for shape in [ReadAhead, Ordered] {
+            let mut names = within_deadline(move || {
+                thread::scope(|scope| {
+                    let source = iter::repeat_with(move || vec![name()]);
+                    let mut items = case(shape, 1, 0).start(scope, source, move |mut names| {
+                        names.push(name());
+                        names
+                    });
+                    items.next().unwrap()
+                })
+            });
+            let worker = if shape == ReadAhead {
+                "source"
+            } else {
+                "worker"
+            };
+            assert_eq!(names.pop().flatten().as_deref(), Some(worker));
+            assert_eq!(names.pop().flatten().as_deref(), Some("source"));
+        }
     }
 
     #[test]
