@@ -1,10 +1,9 @@
-//! `cargo bench -p channels-pipeline`: the pipeline against a plain loop, pariter and rayon, and
-//! crossbeam's channel against that of the standard library.
+//! `cargo bench -p channels-pipeline --features bench`: the pipeline against a plain loop, pariter
+//! and rayon, and crossbeam's channel against the standard library's.
 //!
-//! Every answer is checked while it is timed. Each run passes 10,000 items: 1 ms is 100 ns per
-//! item.
+//! Every answer is checked while it is timed. Each run passes 10,000 items: 1 ms is 100 ns per item.
 
-use channels_pipeline::PipelineExt;
+use channels_pipeline::pipeline::PipelineExt;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use rayon::iter::{ParallelBridge, ParallelIterator};
@@ -20,35 +19,97 @@ fn main() {
     divan.config_with_args().main();
 }
 
-/// Rounds of a random number generator per item; each takes some 1.5 ns.
+/// Some work: rounds of a random number generator, each of some 1.5 ns.
+fn work(item: u64, rounds: u64) -> u64 {
+    let mut state = black_box(item) + 1;
+    for _ in 0..rounds {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+    }
+    state
+}
+
+fn sum(results: impl Iterator<Item = u64>) -> u64 {
+    results.fold(0, u64::wrapping_add)
+}
+
+/// Times a run that adds up what its items give.
+fn time(bencher: Bencher, rounds: u64, run: impl Fn() -> u64) {
+    let expected = sum((0..ITEMS).map(|item| work(item, rounds)));
+    let bencher = bencher.counter(ItemsCount::new(ITEMS));
+    bencher.bench_local(|| assert_eq!(run(), expected));
+}
+
+fn ordered(workers: usize, capacity: usize, rounds: u64) -> u64 {
+    thread::scope(|scope| {
+        let workers = NonZero::new(workers).unwrap_or(NonZero::<usize>::MIN);
+        let mapping = || |item| work(item, rounds);
+        let results = (0..ITEMS).parallel_map(scope, workers, capacity, mapping);
+        results.map_or(0, sum)
+    })
+}
+
+fn unordered(workers: usize, capacity: usize, rounds: u64) -> u64 {
+    thread::scope(|scope| {
+        let workers = NonZero::new(workers).unwrap_or(NonZero::<usize>::MIN);
+        let mapping = || |item| work(item, rounds);
+        let results = (0..ITEMS).parallel_map_unordered(scope, workers, capacity, mapping);
+        results.map_or(0, sum)
+    })
+}
+
+fn pariter(workers: usize, capacity: usize, rounds: u64) -> u64 {
+    let results = pariter::ParallelMapBuilder::new(0..ITEMS).threads(workers);
+    sum(results
+        .buffer_size(capacity)
+        .with(move |item| work(item, rounds)))
+}
+
+fn time_rayon(bencher: Bencher, workers: usize, rounds: u64) {
+    let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(workers).build() else {
+        return;
+    };
+    time(bencher, rounds, || {
+        pool.install(|| {
+            let results = (0..ITEMS).par_bridge().map(|item| work(item, rounds));
+            results.reduce(|| 0, u64::wrapping_add)
+        })
+    });
+}
+
+/// What an item costs that takes no work itself, by workers and capacity.
+mod workers_and_capacity {
+    use super::*;
+
+    const SHAPES: [(usize, usize); 3] = [(1, 64), (2, 64), (4, 256)];
+
+    #[divan::bench(args = SHAPES)]
+    fn parallel_map(bencher: Bencher, (workers, capacity): (usize, usize)) {
+        time(bencher, 1, || ordered(workers, capacity, 1));
+    }
+
+    #[divan::bench(args = SHAPES)]
+    fn parallel_map_unordered(bencher: Bencher, (workers, capacity): (usize, usize)) {
+        time(bencher, 1, || unordered(workers, capacity, 1));
+    }
+
+    #[divan::bench(args = SHAPES)]
+    fn pariter(bencher: Bencher, (workers, capacity): (usize, usize)) {
+        time(bencher, 1, || super::pariter(workers, capacity, 1));
+    }
+
+    #[divan::bench(args = SHAPES)]
+    fn rayon_par_bridge(bencher: Bencher, (workers, _): (usize, usize)) {
+        time_rayon(bencher, workers, 1);
+    }
+}
+
+/// Two workers, capacity 64, by the work that an item takes.
 mod rounds_per_item {
     use super::*;
 
     const ROUNDS: [u64; 6] = [1, 100, 300, 1_000, 3_000, 10_000];
-
-    /// As many for all of them.
-    const WORKERS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
-
-    fn work(item: u64, rounds: u64) -> u64 {
-        let mut state = black_box(item) + 1;
-        for _ in 0..rounds {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-        }
-        state
-    }
-
-    /// Times a run that adds up what its items give.
-    fn time(bencher: Bencher, rounds: u64, run: impl Fn() -> u64) {
-        let expected = (0..ITEMS).fold(0_u64, |sum, item| sum.wrapping_add(work(item, rounds)));
-        let bencher = bencher.counter(ItemsCount::new(ITEMS));
-        bencher.bench_local(|| assert_eq!(run(), expected));
-    }
-
-    fn sum(results: impl Iterator<Item = u64>) -> u64 {
-        results.fold(0, u64::wrapping_add)
-    }
 
     #[divan::bench(args = ROUNDS)]
     fn plain_loop(bencher: Bencher, rounds: u64) {
@@ -59,44 +120,22 @@ mod rounds_per_item {
 
     #[divan::bench(args = ROUNDS)]
     fn parallel_map(bencher: Bencher, rounds: u64) {
-        time(bencher, rounds, || {
-            thread::scope(|scope| {
-                let mapping = || |item| work(item, rounds);
-                let results = (0..ITEMS).parallel_map(scope, WORKERS, 64, mapping);
-                results.map_or(0, sum)
-            })
-        });
+        time(bencher, rounds, || ordered(2, 64, rounds));
     }
 
     #[divan::bench(args = ROUNDS)]
     fn parallel_map_unordered(bencher: Bencher, rounds: u64) {
-        time(bencher, rounds, || {
-            thread::scope(|scope| {
-                let mapping = || |item| work(item, rounds);
-                let results = (0..ITEMS).parallel_map_unordered(scope, WORKERS, 64, mapping);
-                results.map_or(0, sum)
-            })
-        });
+        time(bencher, rounds, || unordered(2, 64, rounds));
     }
 
     #[divan::bench(args = ROUNDS)]
     fn pariter(bencher: Bencher, rounds: u64) {
-        time(bencher, rounds, || {
-            let results = pariter::ParallelMapBuilder::new(0..ITEMS).threads(WORKERS.get());
-            sum(results.buffer_size(64).with(move |item| work(item, rounds)))
-        });
+        time(bencher, rounds, || super::pariter(2, 64, rounds));
     }
 
     #[divan::bench(args = ROUNDS)]
     fn rayon_par_bridge(bencher: Bencher, rounds: u64) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS.get());
-        let Ok(pool) = pool.build() else { return };
-        time(bencher, rounds, || {
-            pool.install(|| {
-                let results = (0..ITEMS).par_bridge().map(|item| work(item, rounds));
-                results.reduce(|| 0, u64::wrapping_add)
-            })
-        });
+        time_rayon(bencher, 2, rounds);
     }
 }
 

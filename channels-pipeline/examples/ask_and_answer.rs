@@ -1,63 +1,110 @@
-//! Ask a thread that owns some state, and get an answer.
+//! Request/reply channel: ask a thread, get an answer (oneshot).
 //!
-//! Use it when the state must stay on one thread, a connection say; to share a value, take a Mutex.
-//! Ends: the thread, when nobody is left to ask. Asking a thread that has died is an error, at once.
+//! Use it when one thread owns something, such as a connection, and others
+//! use it. A plain value is easier to share in a `Mutex`.
+//! Ends: the thread, when the last `Asker` is dropped. If the thread panics, all
+//! who wait for an answer get an error at once.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
 //! 10 + 5 = 15
-//! nobody waited for 15 + 1, yet it was added: 16
-//! the thread dies of this question: no answer
-//! one behind it in the queue: no answer
-//! one after its death: no answer
+//! asked before, received after the next one: 16, 18
+//! the thread panics at this question: no answer
+//! the question behind it: no answer
+//! a question after that: no answer
 //! ```
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use std::thread;
+use std::io;
+use std::thread::{Builder, JoinHandle};
 
-/// A question, and where the answer goes.
-struct Add {
-    amount: u64,
-    answer: Sender<u64>,
+/// Asks the thread; clone it for each thread that asks.
+pub struct Asker<Q, A>(Sender<(Q, Sender<A>)>);
+
+impl<Q, A> Clone for Asker<Q, A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
-/// Fails if the thread has died.
-fn ask(questions: &Sender<Add>, amount: u64) -> Option<Receiver<u64>> {
-    // Moved into the question, so that there is no other: when that is dropped, unanswered, whoever
-    // waits for the answer hears of it.
-    let (answer, answered) = bounded(1);
-    questions.send(Add { amount, answer }).ok()?;
-    Some(answered)
+impl<Q, A> Asker<Q, A> {
+    /// The receiver gets the answer, or an error if the thread panics first.
+    pub fn ask(&self, question: Q) -> Receiver<A> {
+        // The only sender moves into the question. A question that is dropped
+        // unanswered drops it, so the receiver never waits in vain. With room
+        // for the answer, the thread never waits for the one who asked.
+        let (sender, answer) = bounded(1);
+        let _ = self.0.send((question, sender)); // dropped if the thread is gone
+        answer
+    }
 }
 
-fn show(answer: Option<Receiver<u64>>) -> String {
-    let answer = answer.and_then(|answer| answer.recv().ok());
-    answer.map_or("no answer".into(), |sum| sum.to_string())
-}
-
-fn main() {
-    // Bounded by the number of those who ask and wait. Not by `bounded`: that keeps what is in it
-    // when its receiver is gone, and the askers of that would wait for ever.
-    let (questions, asked) = unbounded::<Add>();
-    let thread = thread::spawn(move || {
-        let mut sum = 10;
-        for Add { amount, answer } in asked {
-            assert!(amount < 100, "that is too much");
-            sum += amount;
-            // With room for one, this never blocks. It fails if the asker is gone, and that is no
-            // reason to die.
-            let _ = answer.send(sum);
+/// Starts a thread that makes its state and answers questions with it, one after
+/// the other.
+pub fn spawn_owner<Q, A, S>(
+    make_state: impl FnOnce() -> S + Send + 'static,
+    mut answer: impl FnMut(&mut S, Q) -> A + Send + 'static,
+) -> io::Result<(Asker<Q, A>, JoinHandle<()>)>
+where
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    // If the thread panics, this channel drops what is in it. `bounded` keeps
+    // that while a sender is alive, and those who asked would wait.
+    let (sender, questions) = unbounded::<(Q, Sender<A>)>();
+    let handle = Builder::new().spawn(move || {
+        let mut state = make_state(); // here, so it need not be `Send`
+        for (question, sender) in questions {
+            let answer = answer(&mut state, question);
+            let _ = sender.send(answer); // its receiver may be gone
         }
-    });
+    })?;
+    Ok((Asker(sender), handle))
+}
 
-    println!("10 + 5 = {}", show(ask(&questions, 5)));
-    drop(ask(&questions, 1));
-    let sum = show(ask(&questions, 0));
-    println!("nobody waited for 15 + 1, yet it was added: {sum}");
+fn main() -> io::Result<()> {
+    use std::cell::Cell;
+    use std::rc::Rc;
 
-    let (deadly, behind) = (ask(&questions, 255), ask(&questions, 0));
-    println!("the thread dies of this question: {}", show(deadly));
-    println!("one behind it in the queue: {}", show(behind));
-    assert!(thread.join().is_err());
-    println!("one after its death: {}", show(ask(&questions, 0)));
+    fn shown(answer: Receiver<u64>) -> String {
+        answer
+            .recv()
+            .map_or("no answer".into(), |sum| sum.to_string())
+    }
+
+    let make_sum = || Rc::new(Cell::new(10)); // not `Send`
+    let (gate, opened) = bounded::<()>(0);
+    let add = move |sum: &mut Rc<Cell<u64>>, amount: u64| {
+        if amount >= 50 {
+            let _ = opened.recv(); // until the gate is opened or dropped
+            assert!(amount < 100, "{amount} is too much");
+        }
+        sum.set(sum.get() + amount);
+        sum.get()
+    };
+    let (asker, handle) = spawn_owner(make_sum, add)?;
+    println!("10 + 5 = {}", shown(asker.ask(5)));
+
+    let first = asker.ask(1);
+    let second = shown(asker.clone().ask(2));
+    let first = shown(first);
+    println!("asked before, received after the next one: {first}, {second}");
+
+    let slow = asker.ask(50);
+    drop(asker.ask(0)); // nothing waits for this answer when it comes
+    assert!(gate.send(()).is_ok());
+    assert_eq!((slow.recv(), asker.ask(0).recv()), (Ok(68), Ok(68)));
+
+    // The case that goes wrong: the thread panics with questions in its queue.
+    let (deadly, behind) = (asker.ask(100), asker.ask(0));
+    drop(gate);
+    println!("the thread panics at this question: {}", shown(deadly));
+    println!("the question behind it: {}", shown(behind));
+    assert!(handle.join().is_err());
+    println!("a question after that: {}", shown(asker.ask(0)));
+
+    let (asker, handle) = spawn_owner(|| (), |(), question: u32| question)?;
+    drop(asker);
+    assert!(handle.join().is_ok());
+    Ok(())
 }

@@ -1,100 +1,178 @@
-//! Ctrl-C: take no more, finish what was taken, exit. A second one ends the program at once.
+//! Ctrl-C, SIGTERM: graceful shutdown of threads.
 //!
-//! Use it when work must not be cut off in its middle; if it may, there is nothing to do.
-//! Ends: when what was taken is finished, or with the first error, even if the input stays silent; if
-//! an item never ends, with the second Ctrl-C. SIGTERM counts as one.
-//! Needs: `src/pipeline.rs` beside it (`#[allow(dead_code)] mod pipeline;`),
-//! `cargo add crossbeam-channel`, `cargo add ctrlc --features termination`.
+//! Use it when work that has begun must be finished. If it may be cut off,
+//! Ctrl-C does that without any code.
+//! Ends: when the input ends, at the first error, or at the first Ctrl-C,
+//! SIGTERM or SIGHUP: it takes no more items, and finishes those it has taken. A
+//! second Ctrl-C ends the process at once, with exit code 130.
+//! Needs: `cargo add crossbeam-channel`,
+//! `cargo add ctrlc --features termination`, and `pipeline.rs` as a module.
 //!
 //! ```text
-//! an item fails while the input is silent: no good: 0
-//! taken: 3, finished: [1, 4, 9]
-//! stuck: a second Ctrl-C, exit code 130
+//! stopped: nothing is taken, although the input is full
+//! an item fails while the input is silent: invalid digit found in string
+//! two signals at once are one: finished 1, 4, 9
+//! an item that never ends: a second Ctrl-C, exit code 130
 //! ```
 
-use channels_pipeline::PipelineExt; // beside it: use pipeline::PipelineExt
-use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
-use std::error::Error;
-use std::num::NonZero;
-use std::process::{self, Command, Stdio};
-use std::sync::Mutex;
-use std::{env, iter, thread};
+use channels_pipeline::pipeline::PipelineExt;
+use crossbeam_channel::{Receiver, bounded, select_biased};
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+use std::{io, iter, process, thread};
 
-/// Dropping it is the stop: whoever waits on the other end hears of that.
-static STOP: Mutex<Option<Sender<()>>> = Mutex::new(None);
+/// A signal that comes so soon after the first is the same one: `timeout` sends
+/// it to the process and to its group.
+const SAME: Duration = Duration::from_millis(200);
 
-fn on_ctrl_c() {
-    let stop = STOP.lock().ok().and_then(|mut stop| stop.take());
-    if stop.is_none() {
-        process::exit(130); // the second one; as shells show an end by this signal
-    }
+/// The first Ctrl-C, SIGTERM or SIGHUP ends the channel: `recv` fails.
+pub fn stop_on_ctrl_c() -> Result<Receiver<Infallible>, ctrlc::Error> {
+    let (running, stop) = bounded(0);
+    let mut running = Some(running);
+    let mut first: Option<Instant> = None;
+    ctrlc::set_handler(move || {
+        drop(running.take()); // nothing is ever sent: this is the stop
+        if first.get_or_insert_with(Instant::now).elapsed() > SAME {
+            process::exit(130); // as shells report an end by Ctrl-C
+        }
+    })?;
+    Ok(stop)
 }
 
-/// Works on what comes until the input's end, the stop, or an error.
-fn work(
-    input: &Receiver<u64>,
-    stopped: &Receiver<()>,
-    job: impl Fn(u64) -> Result<u64, String> + Copy + Send,
-) -> Result<Vec<u64>, Box<dyn Error>> {
-    thread::scope(|scope| {
-        // Dropped when this thread leaves, by an error, too: for then the scope waits for the source.
-        let (_here, left) = bounded::<()>(0);
-        let source = iter::from_fn(move || {
-            // A plain `recv` would hear of neither. They come first, whatever the input has.
-            select_biased! {
-                recv(stopped) -> _ => None,
-                recv(left) -> _ => None,
-                recv(input) -> item => item.ok(),
+/// Standard input as a channel. Nothing wakes a thread that reads, so this one
+/// is not joined: it ends with the process. Lines that are read ahead are lost.
+pub fn stdin_lines() -> io::Result<Receiver<io::Result<String>>> {
+    let (sender, lines) = bounded(16);
+    thread::Builder::new().spawn(move || {
+        for line in io::stdin().lines() {
+            if sender.send(line).is_err() {
+                return;
             }
-        });
-        let results = source.parallel_map(scope, NonZero::<usize>::MIN, 3, || job)?;
-        Ok(results.collect::<Result<_, _>>()?)
+        }
+    })?;
+    Ok(lines)
+}
+
+/// The input, until it ends or one of the others does. A plain `recv` would not
+/// notice those while the input is silent.
+pub fn until_end_of<T>(
+    stop: Receiver<Infallible>,
+    left: Receiver<Infallible>,
+    input: Receiver<T>,
+) -> impl Iterator<Item = T> {
+    iter::from_fn(move || {
+        select_biased! { // in this order, if several are ready
+            recv(stop) -> _ => None,
+            recv(left) -> _ => None,
+            recv(input) -> item => item.ok(),
+        }
     })
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let stuck = env::args().nth(1).is_some(); // for the demonstration below
-    let (stop, stopped) = bounded(0);
-    *STOP.lock().map_err(|_| "poisoned")? = Some(stop);
-    ctrlc::set_handler(on_ctrl_c)?;
+/// Does each item's job on a worker, and uses the results on this thread.
+pub fn run<T: Send, R: Send, E: From<io::Error> + Send>(
+    stop: Receiver<Infallible>,
+    input: Receiver<T>,
+    job: impl Fn(T) -> Result<R, E> + Copy + Send,
+    mut use_result: impl FnMut(R),
+) -> Result<(), E> {
+    let workers = thread::available_parallelism()?;
+    thread::scope(|scope| {
+        // Dropped at the end of this closure, also at an error. Otherwise the
+        // scope would wait until a silent input has its next item.
+        let (_here, left) = bounded(0);
+        let items = until_end_of(stop, left, input);
+        for result in items.parallel_map(scope, workers, workers.get(), || job)? {
+            use_result(result?);
+        }
+        Ok(())
+    })
+}
 
-    // A real one comes from a thread that nobody joins, because nothing wakes it:
-    // `thread::spawn(move || io::stdin().lines().try_for_each(|line| sender.send(line)));`
-    let (sender, input) = unbounded(); // the sender stays: this input has no end
-    sender.send(0)?;
-    let failed = work(&input, &stopped, |n| Err(format!("no good: {n}")));
-    let error = failed.err().ok_or("an item failed")?;
+fn main() -> Result<(), Failure> {
+    use crossbeam_channel::unbounded;
+    use std::env;
+
+    if let Some(mode) = env::args().nth(1) {
+        return squares_of_stdin(&mode);
+    }
+
+    let (_here, left) = bounded(0);
+    let (sender, input) = unbounded();
+    for _ in 0..100 {
+        sender.send(0)?;
+        let (running, stop) = bounded(0);
+        drop(running);
+        assert_eq!(until_end_of(stop, left.clone(), input.clone()).next(), None);
+    }
+    println!("stopped: nothing is taken, although the input is full");
+
+    // The cases that go wrong: an item fails, or one never ends.
+    let (_running, stop) = bounded(0);
+    let (sender, input) = unbounded(); // silent, after this item
+    sender.send("x")?;
+    let parse = |text: &str| -> Result<u32, Failure> {
+        thread::sleep(SAME / 4); // so that the input is waited for
+        Ok(text.parse()?)
+    };
+    let Err(error) = run(stop, input, parse, |_| ()) else {
+        unreachable!("`x` is no number");
+    };
     println!("an item fails while the input is silent: {error}");
 
-    (1..=3).try_for_each(|n| sender.send(n))?;
-    let finished = work(&input, &stopped, |n| {
-        if n == 3 {
-            press();
-            if stuck {
-                let _ = stopped.recv(); // so that the two are not taken for one
-                press();
-                loop {
-                    thread::park();
-                }
-            }
-        }
-        Ok(n * n)
-    })?;
-    println!("taken: 3, finished: {finished:?}");
-    assert_eq!(finished, [1, 4, 9]);
-
-    let mut again = Command::new(env::current_exe()?);
-    let stuck = again.arg("stuck").stdout(Stdio::null()).status()?;
-    assert_eq!(stuck.code(), Some(130));
-    println!("stuck: a second Ctrl-C, exit code 130");
+    if cfg!(unix) {
+        assert_eq!(outcome("signalled")?, (Some(0), "1\n4\n9\n".into()));
+    }
+    println!("two signals at once are one: finished 1, 4, 9");
+    if cfg!(unix) {
+        assert_eq!(outcome("stuck")?, (Some(130), "1\n4\n".into()));
+    }
+    println!("an item that never ends: a second Ctrl-C, exit code 130");
     Ok(())
 }
 
-/// For the demonstration only: presses Ctrl-C.
-fn press() {
-    if cfg!(not(unix)) {
-        return on_ctrl_c(); // a program cannot press it for itself alone there
-    }
-    let kill = Command::new("sh").args(["-c", "kill -INT $PPID"]).status();
-    assert!(kill.is_ok_and(|status| status.success()));
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs this program in that mode, with an input that is silent after 3 lines.
+/// Returns its exit code and output.
+fn outcome(mode: &str) -> Result<(Option<i32>, String), Failure> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    let mut command = Command::new(std::env::current_exe()?);
+    let command = command.arg(mode).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut input = child.stdin.take().ok_or("no pipe")?;
+    input.write_all(b"1\n2\n3\n")?;
+    let output = child.wait_with_output()?;
+    drop(input); // only now does it end
+    Ok((output.status.code(), String::from_utf8(output.stdout)?))
+}
+
+/// The program that is stopped, while it works on 3.
+fn squares_of_stdin(mode: &str) -> Result<(), Failure> {
+    let stop = stop_on_ctrl_c()?;
+    let stopped = &stop.clone();
+    let square = |line: io::Result<String>| -> Result<u32, Failure> {
+        let number: u32 = line?.parse()?;
+        if number == 3 {
+            send_to_self("kill -INT $PPID; kill -HUP $PPID")?;
+            let _ = stopped.recv();
+            thread::sleep(SAME / 4); // some work; the second signal has come
+            if mode == "stuck" {
+                loop {
+                    thread::sleep(SAME);
+                    send_to_self("kill -INT $PPID")?;
+                }
+            }
+        }
+        Ok(number * number)
+    };
+    run(stop, stdin_lines()?, square, |square| println!("{square}"))
+}
+
+fn send_to_self(signals: &str) -> io::Result<()> {
+    let status = process::Command::new("sh").args(["-c", signals]).status()?;
+    assert!(status.success());
+    Ok(())
 }

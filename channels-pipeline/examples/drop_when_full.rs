@@ -1,58 +1,82 @@
-//! A full queue must not hold up the producer: drop what does not fit, and count it.
+//! `try_send`: drop when the queue is full, and count.
 //!
-//! Use it when the producer must not wait and gaps are allowed, as with metrics or logs. It drops
-//! the new ones; if only the newest counts, as with video, the producer takes an old one out first,
-//! with a receiver of its own (and then never hears that the consumer is gone).
-//! Ends: when the consumer is gone, which is not the same as a full queue.
+//! Use it when a producer must not wait and gaps are allowed, as with metrics
+//! and logs. It drops what is new. If only the newest counts, keep that in a
+//! `Mutex` instead.
+//! Ends: the producer, when the consumer is gone. What is queued then is lost:
+//! `accepted` less what was received.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
-//! a slow consumer: [1, 2, 3, 11], dropped: 7
-//! the consumer is gone after: 1, dropped: 0
+//! a slow consumer received [1, 2, 3, 11], dropped: 7
+//! the consumer left after 1, accepted: 3, so 2 are lost
 //! ```
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Sends without waiting, and counts what was dropped.
-struct Lossy<T> {
+/// Sends without waiting. Several threads may share it.
+pub struct Lossy<T> {
     sender: Sender<T>,
-    dropped: u64,
+    // Relaxed: nothing else depends on these counts.
+    accepted: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl<T> Lossy<T> {
-    /// Gives the item back if nobody will ever receive it.
-    fn offer(&mut self, item: T) -> Result<(), T> {
+    /// At most `capacity` items wait.
+    pub fn new(capacity: usize) -> (Self, Receiver<T>) {
+        let (sender, receiver) = bounded(capacity);
+        let lossy = Self {
+            sender,
+            accepted: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        };
+        (lossy, receiver)
+    }
+
+    /// Never waits. Returns the item if the receiver is gone.
+    pub fn offer(&self, item: T) -> Result<(), T> {
         match self.sender.try_send(item) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                self.dropped += 1;
-                Ok(())
-            }
-            // Not one more that was dropped: a producer that took it so would run for ever.
-            Err(TrySendError::Disconnected(item)) => Err(item),
-        }
+            Ok(()) => self.accepted.fetch_add(1, Relaxed),
+            Err(TrySendError::Full(_)) => self.dropped.fetch_add(1, Relaxed),
+            // Counted as dropped, it would let the producer run forever.
+            Err(TrySendError::Disconnected(item)) => return Err(item),
+        };
+        Ok(())
+    }
+
+    /// How many items the queue took.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// How many items did not fit.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
     }
 }
 
 fn main() {
-    let (sender, queue) = bounded(3); // so many may wait
-    let mut lossy = Lossy { sender, dropped: 0 };
-    // Nobody receives meanwhile, and no `offer` blocks.
-    assert_eq!((1..=10).try_for_each(|n| lossy.offer(n)), Ok(()));
-    let mut received: Vec<_> = queue.try_iter().collect();
+    let (lossy, queue) = Lossy::new(3);
+    for item in 1..=10 {
+        assert_eq!(lossy.offer(item), Ok(())); // and nothing receives meanwhile
+    }
+    let mut received: Vec<u32> = queue.try_iter().collect();
     assert_eq!(lossy.offer(11), Ok(()));
     received.extend(queue.try_iter());
-    println!("a slow consumer: {received:?}, dropped: {}", lossy.dropped);
-    assert_eq!((received, lossy.dropped), (vec![1, 2, 3, 11], 7));
+    assert_eq!(received, [1, 2, 3, 11]);
+    assert_eq!((lossy.accepted(), lossy.dropped()), (4, 7));
+    println!("a slow consumer received {received:?}, dropped: 7");
 
-    let (sender, queue) = bounded(3);
-    let mut lossy = Lossy { sender, dropped: 0 };
-    let mut queue = Some(queue);
-    let end = (1..).try_for_each(|n| {
-        lossy.offer(n)?;
-        queue = None; // the consumer leaves after the first
-        Ok(())
-    });
-    println!("the consumer is gone after: 1, dropped: {}", lossy.dropped);
-    assert_eq!((end, lossy.dropped), (Err::<(), i32>(2), 0));
+    // The case that goes wrong: the consumer leaves with items in the queue.
+    let (lossy, queue) = Lossy::new(3);
+    for item in 1..=3 {
+        assert_eq!(lossy.offer(item), Ok(()));
+    }
+    assert_eq!(queue.recv(), Ok(1));
+    drop(queue);
+    assert_eq!(lossy.offer(4), Err(4));
+    assert_eq!((lossy.accepted(), lossy.dropped()), (3, 0));
+    println!("the consumer left after 1, accepted: 3, so 2 are lost");
 }

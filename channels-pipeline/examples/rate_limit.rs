@@ -1,61 +1,108 @@
-//! At most so many per second, with a small burst at the start and after a pause.
+//! Rate limiter, throttle, token bucket.
 //!
-//! Use it when someone else sets the limit, such as a server; to limit how many run at once, a
-//! pool of threads does.
-//! Ends: the thread that gives permits, soon after the last receiver of them is gone.
+//! Use it when something else sets the limit, such as a server. To limit how
+//! many run at the same time, use a thread pool.
+//! Ends: `wait` at once when the sender of `stop` is dropped. There is no
+//! thread behind it.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
-//! 10 permits, of which 3 at once: not before 70 ms were over
-//! after a pause, at once: 3
-//! the thread has ended
+//! a burst of 3 at once, the fourth waits
+//! 10 calls took 7 periods or more
+//! after a pause: again 7 periods or more
+//! stopped with most of an hour to go
 //! ```
 
-use crossbeam_channel::{Receiver, TrySendError, bounded, tick};
-use std::io;
-use std::thread::{self, JoinHandle};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::convert::Infallible;
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Receive a permit before each call; any number of threads may.
-///
-/// The bucket holds no more than `burst`, however long nobody called: what was not used is lost.
-/// One without a bound would let all that through at once after a pause.
-fn permits(every: Duration, burst: usize) -> io::Result<(Receiver<()>, JoinHandle<()>)> {
-    let (bucket, permits) = bounded(burst);
-    (0..burst).for_each(|_| _ = bucket.try_send(())); // full at the start
-    let fill = move || {
-        for _ in tick(every) {
-            if let Err(TrySendError::Disconnected(())) = bucket.try_send(()) {
-                break;
-            }
-        }
-    };
-    Ok((permits, thread::Builder::new().spawn(fill)?))
+/// Longer than any wait, and an `Instant` can still be increased by it.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Lets a call through every `period`. After a pause it lets through up to
+/// `burst` calls at once.
+pub struct RateLimit {
+    period: Duration,
+    burst: NonZero<u32>,
+    /// When `burst` calls may come at once again, if none came until then.
+    rested: Mutex<Instant>,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const PERIOD: Duration = Duration::from_millis(10);
-    const BURST: usize = 3;
-
-    let start = Instant::now();
-    let (bucket, thread) = permits(PERIOD, BURST)?;
-    for _ in 0..10 {
-        bucket.recv()?; // and now the call
+impl RateLimit {
+    /// The first `burst` calls may come at once.
+    pub fn new(period: Duration, burst: NonZero<u32>) -> Self {
+        Self {
+            period: period.min(CENTURY),
+            burst,
+            rested: Mutex::new(Instant::now()),
+        }
     }
-    // Seven came one by one, the first of them a period after the start: a tick that is late by more
-    // than a period puts off the next ones, and none catches up.
-    assert!(start.elapsed() >= 7 * PERIOD);
-    println!("10 permits, of which {BURST} at once: not before 70 ms were over");
-    drop(bucket);
-    thread.join().map_err(|_| "the thread panicked")?;
 
-    // A pause, after which the bucket has been full many times over.
-    let (bucket, thread) = permits(PERIOD, BURST)?;
-    thread::sleep(10 * PERIOD);
-    println!("after a pause, at once: {}", bucket.len());
-    assert_eq!(bucket.len(), BURST);
-    drop(bucket);
-    thread.join().map_err(|_| "the thread panicked")?;
-    println!("the thread has ended");
-    Ok(())
+    /// Waits until the next call may be made. Any number of threads may wait.
+    /// `false` means stop: the sender was dropped. Without a stop, pass
+    /// `&crossbeam_channel::never()`.
+    pub fn wait(&self, stop: &Receiver<Infallible>) -> bool {
+        // `sleep` could not be interrupted.
+        stop.recv_timeout(self.reserve()) == Err(RecvTimeoutError::Timeout)
+    }
+
+    /// Takes the next place in the line. Returns how long to wait for it.
+    fn reserve(&self) -> Duration {
+        // Nothing can panic while the lock is held.
+        let mut rested = self.rested.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        // Zero after a pause, however long: what was not used is lost.
+        let until_rested = rested.saturating_duration_since(now);
+        *rested = now + until_rested + self.period;
+        until_rested.saturating_sub(self.period * (self.burst.get() - 1))
+    }
+}
+
+fn main() {
+    use crossbeam_channel::{bounded, never};
+    use std::thread;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const PERIOD: Duration = Duration::from_millis(5);
+    let three = NonZero::<u32>::MIN.saturating_add(2);
+
+    let (running, stop) = bounded(0);
+    let hourly = RateLimit::new(HOUR, three);
+    for _ in 0..3 {
+        assert!(hourly.wait(&stop));
+    }
+    assert!(hourly.reserve() > HOUR / 2);
+    println!("a burst of 3 at once, the fourth waits");
+
+    let limit = RateLimit::new(PERIOD, three);
+    let ten_calls = || {
+        let start = Instant::now();
+        for _ in 0..10 {
+            assert!(limit.wait(&never()));
+        }
+        start.elapsed()
+    };
+    assert!(ten_calls() >= 7 * PERIOD);
+    println!("10 calls took 7 periods or more");
+    thread::sleep(20 * PERIOD);
+    assert!(ten_calls() >= 7 * PERIOD);
+    println!("after a pause: again 7 periods or more");
+
+    // The case that goes wrong: a stop while threads wait.
+    thread::scope(|scope| {
+        let waiting = [(); 2].map(|()| scope.spawn(|| hourly.wait(&stop)));
+        drop(running);
+        for handle in waiting {
+            assert!(handle.join().is_ok_and(|may_go_on| !may_go_on));
+        }
+    });
+    for period in [HOUR, Duration::MAX] {
+        let limit = RateLimit::new(period, NonZero::<u32>::MAX);
+        assert!(!limit.wait(&stop)); // even if there is nothing to wait for
+        assert!(limit.wait(&never()));
+    }
+    println!("stopped with most of an hour to go");
 }

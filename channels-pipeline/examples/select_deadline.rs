@@ -1,80 +1,87 @@
-//! Wait for several channels at once, until a deadline.
+//! `select!` on several channels, with a deadline.
 //!
-//! Use it when messages of several kinds come; for one channel, `recv_deadline` is enough.
-//! Ends: at the deadline, or when all senders are gone.
+//! Use it when messages of several types come. For one channel,
+//! `recv_deadline` is enough.
+//! Ends: at the deadline, also if messages keep coming, or when all senders are
+//! gone. What is queued at the deadline stays in the channels.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
-//! one end came, one channel is silent: [1, 2] until the deadline
-//! messages without end: until the deadline
-//! both ends came: [1, 2, 3] until the end
-//! `after` in the loop: no deadline
+//! one channel has ended, the other is silent: Deadline
+//! one channel is never empty: Deadline, and the other got its turn
+//! both channels have ended: Disconnected
 //! ```
 
-use crossbeam_channel::{Receiver, after, never, select, tick, unbounded};
-use std::time::{Duration, Instant};
+use crossbeam_channel::{Receiver, after, never, select};
+use std::time::Duration;
 
-/// All that comes on both channels, why that was all, and how many times it waited.
-fn gather<T>(
-    mut a: Receiver<T>,
-    mut b: Receiver<T>,
-    time: Duration,
-) -> (Vec<T>, &'static str, usize) {
-    // Here, and not in the loop: there, each message would put it off, as shown at the end.
-    let deadline = after(time);
-    let (mut messages, mut open, mut rounds) = (Vec::new(), 2, 0);
+/// Why there are no more messages.
+#[derive(Debug, PartialEq)]
+pub enum End {
+    /// There may be more messages.
+    Deadline,
+    /// All senders of both channels are gone.
+    Disconnected,
+}
+
+/// Receives from both channels until `limit` is over or both have ended.
+pub fn gather<A, B>(
+    numbers: &Receiver<A>,
+    texts: &Receiver<B>,
+    limit: Duration,
+) -> (Vec<A>, Vec<B>, End) {
+    let (mut numbers, mut texts) = (numbers.clone(), texts.clone());
+    let (mut all_numbers, mut all_texts) = (Vec::new(), Vec::new());
+    let deadline = after(limit); // made in the loop, it would start anew each time
+    let mut open = 2;
     while open > 0 {
-        rounds += 1;
-        // A channel whose senders are gone is always ready, so in place of it comes one that never
-        // is: or else the loop would spin until the deadline.
+        // Chooses at random among the channels that are ready: none starves.
         select! {
-            recv(a) -> message => match message {
-                Ok(message) => messages.push(message),
-                Err(_) => (a, open) = (never(), open - 1),
+            recv(numbers) -> number => match number {
+                Ok(number) => all_numbers.push(number),
+                // A channel that has ended is always ready: the loop would spin.
+                Err(_) => (numbers, open) = (never(), open - 1),
             },
-            recv(b) -> message => match message {
-                Ok(message) => messages.push(message),
-                Err(_) => (b, open) = (never(), open - 1),
+            recv(texts) -> text => match text {
+                Ok(text) => all_texts.push(text),
+                Err(_) => (texts, open) = (never(), open - 1),
             },
-            recv(deadline) -> _ => {
-                messages.extend(a.try_iter().chain(b.try_iter())); // `select!` takes any that is ready
-                return (messages, "until the deadline", rounds);
-            }
+            recv(deadline) -> _ => return (all_numbers, all_texts, End::Deadline),
         }
     }
-    (messages, "until the end", rounds)
+    (all_numbers, all_texts, End::Disconnected)
 }
 
 fn main() {
-    const MOMENT: Duration = Duration::from_millis(300);
-    const LONG: Duration = Duration::from_secs(60);
+    use crossbeam_channel::{tick, unbounded};
 
-    let (sender, ended) = unbounded();
-    let _ = [1, 2].map(|n| sender.send(n));
-    drop(sender);
-    let (_sender, silent) = unbounded();
-    let (messages, why, rounds) = gather(ended.clone(), silent, MOMENT);
-    println!("one end came, one channel is silent: {messages:?} {why}");
-    assert!(rounds <= 4); // two messages, an end, the deadline
+    const MOMENT: Duration = Duration::from_millis(30);
+    const HOUR: Duration = Duration::from_secs(3600);
 
-    let (messages, why, _) = gather(tick(Duration::from_millis(1)), never(), MOMENT);
-    println!("messages without end: {why}");
-    assert!(!messages.is_empty());
-
-    let (sender, other) = unbounded();
-    let _ = [1, 2, 3].map(|n| sender.send(n));
-    drop(sender);
-    let (messages, why, rounds) = gather(ended, other, LONG);
-    println!("both ends came: {messages:?} {why}");
-    assert_eq!(rounds, 5);
-
-    let (ticks, start, mut due) = (tick(Duration::from_micros(1)), Instant::now(), false);
-    while !due && start.elapsed() <= MOMENT {
-        select! { // each time with another deadline
-            recv(ticks) -> _ => {}
-            recv(after(MOMENT)) -> _ => due = true,
+    let ended = || {
+        let (sender, numbers) = unbounded();
+        for number in [1, 2] {
+            assert!(sender.send(number).is_ok());
         }
-    }
-    println!("`after` in the loop: no deadline");
-    assert!(!due);
+        numbers
+    };
+    let (_sender, silent) = unbounded::<String>();
+    let (numbers, texts, end) = gather(&ended(), &silent, MOMENT);
+    assert_eq!((numbers, texts.len()), (vec![1, 2], 0));
+    assert_eq!(end, End::Deadline);
+    println!("one channel has ended, the other is silent: {end:?}");
+
+    // The case that goes wrong: messages that come faster than they are used.
+    let always_ready = tick(Duration::ZERO);
+    let (sender, texts) = unbounded();
+    assert!(sender.send("text").is_ok());
+    let (ticks, texts, end) = gather(&always_ready, &texts, MOMENT);
+    assert!(!ticks.is_empty());
+    assert_eq!((texts, &end), (vec!["text"], &End::Deadline));
+    println!("one channel is never empty: {end:?}, and the other got its turn");
+
+    let (numbers, others, end) = gather(&ended(), &ended(), HOUR);
+    assert_eq!((numbers, others), (vec![1, 2], vec![1, 2]));
+    assert_eq!(end, End::Disconnected);
+    println!("both channels have ended: {end:?}");
 }

@@ -1,26 +1,49 @@
-//! Channels between threads: items move from one to the next, and nothing is shared.
+//! Channels between threads: items move from one thread to the next, and nothing is shared. For work
+//! on items that arrive over time, in bounded memory.
 //!
-//! For work on items that arrive over time, in bounded memory, which ends whatever fails.
+//! [`pipeline`] is a module: copy the file. All others below are recipes: copy what stands above
+//! `fn main`, the rest demonstrates it. The search finds each by the words for what you want.
 //!
-//! | you want | piece | it promises |
-//! |---|---|---|
-//! | to read ahead, to map items on several threads | [`PipelineExt`] of [`pipeline`] | input order, if asked for; a bound; the first error or panic in order |
-//!
-//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
-//!
-//! | you want to | idiom |
-//! |---|---|
-//! | have a pool with `submit` | `worker_pool.rs` |
-//! | stop on Ctrl-C, and finish what was begun | `ctrl_c.rs` |
-//! | wait for several channels, until a deadline | `select_deadline.rs` |
-//! | ask a thread, and get an answer | `ask_and_answer.rs` |
-//! | make batches, by number or by time | `batch.rs` |
-//! | have many producers and one consumer | `fan_in.rs` |
-//! | drop what does not fit, and count it | `drop_when_full.rs` |
-//! | do at most so many per second | `rate_limit.rs` |
-//! | send every message to all subscribers | `broadcast.rs` |
-//! | do a parallel job with its output in order | `numbered_grep.rs` |
+//! The other mechanisms are in the crates `threads_fork_join`, `futures_async`, `atomics_counter`
+//! and `rayon_sum`.
 
+#[doc(alias(
+    "parallel map",
+    "parallel_map",
+    "ordered",
+    "order preserving",
+    "backpressure",
+    "bounded queue",
+    "read ahead",
+    "readahead",
+    "prefetch",
+    "pariter",
+    "par_bridge",
+    "worker threads",
+    "stages",
+    "producer consumer",
+    "bounded memory",
+    "reorder buffer",
+    "head-of-line blocking",
+    "a scoped thread panicked",
+    "closure is expected to take 0 arguments",
+    "expected to take 0 arguments",
+    "takes 0 arguments",
+    "E0593",
+    "MutexGuard cannot be sent between threads safely",
+    "StdinLock",
+    "does not live long enough",
+    "cannot move out of a captured variable in an FnMut closure"
+))]
 pub mod pipeline;
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
 
-pub use pipeline::PipelineExt;
+#[cfg(all(doc, not(doctest)))]
+#[doc(inline)]
+pub use recipes::*;
+
+/// The examples of the README, which are also those of the modules, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,48 +1,91 @@
-//! A pipeline of threads as a chain of iterators: read ahead, map on workers, use in a `for` loop.
+//! Pipeline, ordered parallel map, backpressure: read ahead, map on workers.
+//!
+//! ```ignore
+//! use pipeline::PipelineExt;
+//! use std::{fs, io, thread};
+//!
+//! fn main() -> io::Result<()> {
+//!     let paths = ["Cargo.toml", "README.md"]; // or lines, or a directory walk: any iterator
+//!     let workers = thread::available_parallelism()?;
+//!     let capacity = 2 * workers.get(); // so many results may wait for this thread
+//!     thread::scope(|scope| {
+//!         // Two closures: the outer one makes a mapping for each worker, the inner one is it.
+//!         let read = || |path| Ok::<_, io::Error>((path, fs::read_to_string(path)?));
+//!         let texts = paths.into_iter().parallel_map(scope, workers, capacity, read)?;
+//!         for result in texts {
+//!             let (path, text) = result?; // the first error, in input order, ends everything
+//!             println!("{path}: {} bytes", text.len()); // on this thread, in input order
+//!         }
+//!         Ok(())
+//!     })
+//! }
+//! ```
 //!
 //! # When to use it
 //!
-//! When items arrive over time and memory must stay bounded, whatever the speed of either end. An
-//! item should be a batch, a block of a file and not a line: handing one over costs about 1 µs, and
-//! pays from some 4 µs of work.
+//! When items arrive over time, each takes some work, and memory must stay bounded, however slow
+//! either end is. Handing an item over costs about 1 µs and pays from some 4 µs of work: let an item
+//! be a file, a block or a batch of lines, not a line.
 //!
 //! # When not to use it
 //!
-//! - Everything is in memory already: rayon splits a slice with less overhead.
-//! - Order does not matter, and a rayon pool is there: rayon's `par_bridge`.
-//! - The iterator is not `Send`, or there is no scope: the crate pariter runs it on the consumer's
-//!   thread. It costs less per item if that is short; a panic loses its payload.
-//! - Many producers, one consumer, no `select!`: `std::sync::mpsc` will do. crossbeam is here because
-//!   workers share a queue by cloning its receiver.
-//! - The work is waiting, for thousands of things at once: use async.
+//! - Everything is in memory: rayon splits a slice at less cost.
+//! - Order does not matter, and a rayon pool exists: rayon's `par_bridge`.
+//! - The iterator is not `Send`, or there is no scope: the crate pariter runs the iterator on the
+//!   consumer's thread. A panic loses its payload there.
+//! - Many producers and one consumer: `std::sync::mpsc` is enough.
+//! - The work is waiting, for thousands of things at once: async tasks.
 //!
 //! # How it ends
 //!
-//! Every sender and receiver is moved into the one thread that uses it, and none is kept. So when a
-//! thread ends, its neighbours notice: a `recv` that fails is the end of the stream, and a `send`
-//! that fails says that nobody wants more.
+//! - Normally, after the last item.
+//! - With an error: items and results may be [`Result`]s. A consumer that leaves with `?` returns
+//!   the first error in input order, and has seen all results before it.
+//! - With a panic, of the iterator in front or of a mapping: it is re-raised in the consumer's loop,
+//!   with its payload, when its item's turn comes. See [`parallel_map`](PipelineExt::parallel_map)
+//!   for a panic that must cost only its own item.
+//! - When the consumer leaves (`break`, `?`, a panic, a drop), the source's `next` is called at most
+//!   once more, and each worker finishes its current item. Unused items, results and panics are
+//!   dropped.
 //!
-//! - Normally, when the iterator in front has no more items and all results have been taken.
-//! - With an error: items and results may be [`Result`]s, and the consumer leaves with `?`. That is
-//!   the first error in input order, and everything before it has been used.
-//! - With a panic: it is raised again on the consumer's thread, with its payload, when the turn of
-//!   its item comes. A consumer that survives it may go on; one of the iterator is the last item.
-//!   In a chain, a panic of an earlier stage is one of the iterator.
-//! - When the consumer leaves, by `break`, `?`, a panic or a drop: at most one more item is asked of
-//!   the iterator in front. As long as that call lasts, the workers go on with what is in flight;
-//!   after it, each ends with the item in hand. What nobody uses is dropped. So is a panic of the
-//!   iterator or a mapping, of which only the message on standard error remains.
-//! - With a panic of a destructor on a stage's thread, of the iterator, a mapping or what is dropped
-//!   unused: everything ends, and the scope panics with "a scoped thread panicked".
+//! The scope waits for all of that. A source that blocks, on a socket or a channel, delays the end
+//! until its next item. Let it wait for the end as well, as in the recipe `ctrl_c.rs`.
 //!
-//! The scope waits for all of that. An iterator that blocks, on a socket or a channel, delays the
-//! end until its next item. So let it wait for the end as well: `let (_here, left) = bounded::<()>(0);`
-//! in the scope, and a `select!` with `left` in the iterator, as in `examples/ctrl_c.rs`. Where panics
-//! abort (`panic = "abort"`), the first one ends the process.
+//! # To use it
+//!
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod pipeline;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
 //!
 //! Needs: `cargo add crossbeam-channel`.
+//!
+//! Its tests: nothing more.
+//!
+//! # Details
+//!
+//! ```text
+//! source ──── items 7, 6 ────┬──► worker ──┬──── results 3, 5 ────► consumer, keeps 4
+//!    │                       └──► worker ──┘                           ▲
+//!    └────────────── permits, at most `capacity` ──────────────────────┘
+//! ```
+//!
+//! The bound: before the source's thread takes an item, it sends a permit, which blocks while
+//! `capacity` permits wait. The consumer receives one permit for each result. So the channels of
+//! items and results need no bound of their own. The order: each item has a number, and so has its
+//! result. The consumer keeps results that come early until it is their turn.
+//!
+//! - Each sender and receiver is owned by the one thread that uses it. So when a thread ends, its
+//!   neighbours notice: a failed `recv` is the end of the stream, and a failed `send` means that the
+//!   consumer has left.
+//! - A consumer that survives a panic may go on with the next item. A panic of the source is the
+//!   last item. In a chain, an earlier stage is the source of the next one.
+//! - The last `next` does not wait for the destructors of the source and the mappings. The scope does.
+//! - If a destructor panics on a thread of a stage, everything ends, and the scope panics with "a
+//!   scoped thread panicked". If it was the destructor of an unused item, others may be leaked.
+//! - `mem::forget` of an iterator may keep the scope from ending.
+//! - With `panic = "abort"`, the first panic ends the process.
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::collections::BTreeMap;
 use std::io;
 use std::iter;
 use std::num::NonZero;
@@ -51,60 +94,29 @@ use std::thread::{self, Builder, Scope};
 
 /// Stages of a pipeline, for any iterator: each runs on threads of a [`thread::scope`].
 ///
-/// All of them start at once, and are iterators themselves, which end with the scope:
+/// The threads, named `source` and `worker`, start at once and end with the scope. A stage is an
+/// iterator, so it may be the source of another one.
 ///
-/// ```compile_fail
-/// use channels_pipeline::PipelineExt;
-///
-/// let mut kept = None; // and would keep the scope from ending
-/// std::thread::scope(|scope| kept = (0..9).read_ahead(scope, 1).ok());
-/// ```
-///
-/// (`mem::forget` can keep it too: then the scope may never end.)
-///
-/// `capacity` is how many items may wait for their consumer. It is allocated at the start, where a
-/// huge one panics or aborts. At most `capacity + 1` items are in flight, taken from the iterator in
-/// front and not yet returned, however slow the source, the consumer or any item is.
-///
-/// Threads are named `source` and `worker`, as messages of a panic show.
+/// `capacity` is how many items may wait for their consumer. It is allocated at the start; a huge
+/// one panics or aborts.
 ///
 /// # When it does not compile
 ///
 /// | the compiler says | do |
 /// |---|---|
+/// | closure is expected to take 0 arguments, but it takes 1 argument (E0593) | pass `\|\| \|item\| ...`: a closure that makes a mapping for each worker |
 /// | `MutexGuard<...>` cannot be sent between threads | instead of `stdin().lines()`: `BufReader::new(stdin()).lines()` |
-/// | `x` does not live long enough | make `x` before `thread::scope`; or copy it: `\|\| move \|item\| ...` |
+/// | `x` does not live long enough | make `x` before `thread::scope`; if it is `Copy`, `\|\| move \|item\| ...` |
+/// | cannot move out of `x`, a captured variable in an `FnMut` closure | clone `x` for each worker, between the two closures |
 ///
 /// # Errors
 ///
-/// If the system refuses a thread. Those of the stage that did start end at once.
-///
-/// # Examples
-///
-/// ```
-/// use channels_pipeline::PipelineExt;
-/// use std::error::Error;
-/// use std::thread;
-///
-/// let lines = ["1", "2", "x", "4"]; // in real use, batches of lines, read from a file
-/// let workers = thread::available_parallelism()?;
-/// let mut doubled = Vec::new();
-/// let result = thread::scope(|scope| -> Result<(), Box<dyn Error>> {
-///     let numbers = lines
-///         .into_iter()
-///         .read_ahead(scope, 4)?
-///         .parallel_map(scope, workers, 2 * workers.get(), || str::parse::<u32>)?;
-///     for number in numbers {
-///         doubled.push(2 * number?); // on this thread, in order
-///     }
-///     Ok(())
-/// });
-/// assert!(result.is_err(), "x is not a number");
-/// assert_eq!(doubled, [2, 4]);
-/// # Ok::<(), std::io::Error>(())
-/// ```
+/// Returns the OS error if a thread cannot be spawned. Threads that have started end at once.
 pub trait PipelineExt: Iterator + Sized {
     /// Runs this iterator on a thread of its own, ahead of its consumer.
+    ///
+    /// At most `capacity + 2` items are in flight, taken from this iterator and not yet returned: one
+    /// in the hand of each side.
     fn read_ahead<'scope>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -121,14 +133,37 @@ pub trait PipelineExt: Iterator + Sized {
 
     /// Maps the items on `workers` threads, and returns the results in input order.
     ///
-    /// `mapping` is called once for each worker, here; what it returns maps that worker's items, and
-    /// may own what they have in common: a buffer, a table, a connection. It is used on after a
-    /// panic. A mapping that owns nothing is given as `|| |item| ...`, a function as `|| function`.
+    /// `mapping` is called once for each worker, on this thread. The closure that it returns maps the
+    /// items of that worker, and may own what they share: a buffer, a table, a connection. It is used
+    /// again after a panic. A function that needs nothing is passed as `|| function`.
     ///
-    /// Order costs head-of-line blocking: while one item takes long, the results behind it wait,
-    /// and once `capacity` of them do, so does everything.
+    /// At most `capacity + 1` items are in flight, taken from this iterator and not yet returned. The
+    /// iterator runs on a thread of its own, as with `read_ahead`.
     ///
-    /// This iterator itself runs on a thread of its own, as with `read_ahead`.
+    /// Order costs head-of-line blocking: while one item takes long, later results wait, and once
+    /// `capacity` items are behind it, all threads do.
+    ///
+    /// A panic that must cost only its own item is made an error of that item:
+    ///
+    /// ```ignore
+    /// use pipeline::PipelineExt;
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use std::{io, num::NonZero, thread};
+    ///
+    /// fn main() -> io::Result<()> {
+    ///     let first = |list: &Vec<i32>| list[0]; // panics if the list is empty
+    ///     let lists = [vec![1], vec![], vec![3]];
+    ///     let firsts: Vec<Result<i32, &str>> = thread::scope(|scope| {
+    ///         let mapping = || |list| {
+    ///             catch_unwind(AssertUnwindSafe(|| first(list))).map_err(|_payload| "panicked")
+    ///         };
+    ///         let results = lists.iter().parallel_map(scope, NonZero::<usize>::MIN, 8, mapping)?;
+    ///         Ok::<_, io::Error>(results.collect())
+    ///     })?;
+    ///     assert_eq!(firsts, [Ok(1), Err("panicked"), Ok(3)]);
+    ///     Ok(())
+    /// }
+    /// ```
     fn parallel_map<'scope, R, F>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -142,18 +177,30 @@ pub trait PipelineExt: Iterator + Sized {
         F: FnMut(Self::Item) -> R + Send + 'scope,
         R: Send + 'scope,
     {
-        let (queue, results) = bounded(capacity);
-        // A channel for each result, and their receivers queue up in input order.
-        let slot = || bounded(1);
-        map(self, scope, workers, queue, slot, mapping, Builder::new)?;
-        // A result that nobody will send is the end.
-        let results = results.into_iter().map_while(|result| result.recv().ok());
-        Ok(results.map(or_panic))
+        let (permits, results) = map(self, scope, workers, capacity, mapping, Builder::new)?;
+        let mut next = 0;
+        let mut early = BTreeMap::new();
+        Ok(iter::from_fn(move || {
+            permits.recv().ok()?;
+            let result = loop {
+                if let Some(result) = early.remove(&next) {
+                    break result;
+                }
+                let (number, result) = results.recv().ok()?;
+                if number == next {
+                    break result;
+                }
+                early.insert(number, result);
+            };
+            next += 1;
+            Some(or_panic(result))
+        }))
     }
 
     /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
     ///
-    /// So an error or a panic may overtake results of items before it.
+    /// So an error or a panic may overtake results of items before it, and no result waits for
+    /// another one.
     fn parallel_map_unordered<'scope, R, F>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -167,85 +214,89 @@ pub trait PipelineExt: Iterator + Sized {
         F: FnMut(Self::Item) -> R + Send + 'scope,
         R: Send + 'scope,
     {
-        let (queue, permits) = bounded(capacity);
-        // One channel for all results, and what queues up only counts them.
-        let (sender, results) = unbounded();
-        let slot = move || (sender.clone(), ());
-        map(self, scope, workers, queue, slot, mapping, Builder::new)?;
-        let results = permits.into_iter().map_while(move |()| results.recv().ok());
-        Ok(results.map(or_panic))
+        let (permits, results) = map(self, scope, workers, capacity, mapping, Builder::new)?;
+        Ok(iter::from_fn(move || {
+            permits.recv().ok()?;
+            let (_number, result) = results.recv().ok()?;
+            Some(or_panic(result))
+        }))
     }
 }
 
 impl<I: Iterator> PipelineExt for I {}
 
-/// Starts the thread that reads ahead. `thread` prepares it; tests pass one that is refused.
+/// An item or a result, or the panic in its place, with its number in the input.
+type Numbered<T> = (usize, thread::Result<T>);
+
+/// Starts the thread that reads ahead. `builder` configures it; tests pass one that fails to spawn.
 fn read<'scope, I>(
     source: I,
     scope: &'scope Scope<'scope, '_>,
     items: Sender<thread::Result<I::Item>>,
-    thread: impl Fn() -> Builder,
+    builder: impl Fn() -> Builder,
 ) -> io::Result<()>
 where
     I: Iterator<Item: Send> + Send + 'scope,
 {
-    let read = move || _ = caught(source).try_for_each(|item| items.send(item));
-    let thread = thread().name("source".into());
-    thread.spawn_scoped(scope, read).map(drop)
+    let read = move || {
+        let mut source = caught(source);
+        for item in source.by_ref() {
+            if items.send(item).is_err() {
+                break; // the consumer has left
+            }
+        }
+        drop(items); // the end for the consumer: before the source, whose destructor may be slow
+    };
+    builder().name("source".into()).spawn_scoped(scope, read)?;
+    Ok(())
 }
 
-/// Starts the threads of a stage. What `slot` returns is a place for one result: the sender for
-/// the worker, and what waits for it in the `queue` to the consumer.
-fn map<'scope, I, W, R, F>(
+/// Starts the threads of a stage that maps. Returns what its consumer receives: a permit first, then
+/// a result.
+fn map<'scope, I, R, F>(
     source: I,
     scope: &'scope Scope<'scope, '_>,
     workers: NonZero<usize>,
-    queue: Sender<W>,
-    mut slot: impl FnMut() -> (Sender<thread::Result<R>>, W) + Send + 'scope,
+    capacity: usize,
     mut mapping: impl FnMut() -> F,
-    thread: impl Fn() -> Builder,
-) -> io::Result<()>
+    builder: impl Fn() -> Builder,
+) -> io::Result<(Receiver<()>, Receiver<Numbered<R>>)>
 where
     I: Iterator<Item: Send> + Send + 'scope,
-    W: Send + 'scope,
     F: FnMut(I::Item) -> R + Send + 'scope,
     R: Send + 'scope,
 {
-    // Holds no more than the queue does, which alone is the bound.
-    let (work, to_do) = unbounded::<(I::Item, Sender<thread::Result<R>>)>();
+    let (permits, permitted) = bounded(capacity);
+    let (items, to_do) = unbounded::<Numbered<I::Item>>(); // the permits bound it,
+    let (sender, results) = unbounded(); // and this one
     for _ in 0..workers.get() {
-        let (to_do, mut mapping) = (to_do.clone(), mapping());
-        let work_on = move || {
-            for (item, result) in to_do {
-                let mapped = catch_unwind(AssertUnwindSafe(|| mapping(item)));
-                if result.send(mapped).is_err() {
+        let to_do = to_do.clone();
+        let sender = sender.clone();
+        let mut mapping = mapping();
+        let work = move || {
+            for (number, item) in to_do {
+                let map = |item| catch_unwind(AssertUnwindSafe(|| mapping(item)));
+                if sender.send((number, item.and_then(map))).is_err() {
                     break; // the consumer has left
                 }
             }
+            drop(sender); // before the mapping, whose destructor may be slow
         };
-        let thread = thread().name("worker".into());
-        thread.spawn_scoped(scope, work_on)?;
+        builder().name("worker".into()).spawn_scoped(scope, work)?;
     }
     let feed = move || {
-        let mut source = caught(source);
-        loop {
-            // Before an item is taken, so that none is in hand while there is no room.
-            let (result, waiting) = slot();
-            if queue.send(waiting).is_err() {
-                break; // the consumer has left
-            }
-            let passed_on = match source.next() {
-                Some(Ok(item)) => work.send((item, result)).is_ok(),
-                Some(Err(payload)) => result.send(Err(payload)).is_ok(),
-                None => false,
-            };
-            if !passed_on {
-                break;
+        let mut source = caught(source).enumerate();
+        // The permit comes first, so that no item is taken while there is no room.
+        while permits.send(()).is_ok() {
+            let Some(item) = source.next() else { break };
+            if items.send(item).is_err() {
+                break; // the workers have ended, because the consumer has left
             }
         }
+        drop((permits, items)); // before the source, whose destructor may be slow
     };
-    let thread = thread().name("source".into());
-    thread.spawn_scoped(scope, feed).map(drop)
+    builder().name("source".into()).spawn_scoped(scope, feed)?;
+    Ok((permitted, results))
 }
 
 /// The items of an iterator, and its panic as the last one.
@@ -286,6 +337,15 @@ mod tests {
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 resume_unwind(runner.join().expect_err("ended without a result"))
             }
+        }
+    }
+
+    /// Its destructor blocks until the sender is dropped.
+    struct SlowToDrop(Receiver<()>);
+
+    impl Drop for SlowToDrop {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
         }
     }
 
@@ -334,15 +394,16 @@ mod tests {
             source: impl Iterator<Item = T> + Send + 'scope,
             mapping: impl Fn(T) -> T + Copy + Send + 'scope,
         ) -> Items<'scope, T> {
-            self.start_boxed(scope, Box::new(source), &|| Box::new(mapping))
+            self.start_with(scope, Box::new(source), &mut || Box::new(mapping))
         }
 
-        /// Takes no closure types, for each of which all shapes would be compiled.
-        fn start_boxed<'scope, T: Send + 'scope>(
+        /// The same, with a mapping for each worker. It takes no closure types, for each of which all
+        /// shapes would be compiled.
+        fn start_with<'scope, T: Send + 'scope>(
             self,
             scope: &'scope Scope<'scope, '_>,
             source: Items<'scope, T>,
-            mapping: &dyn Fn() -> Mapping<'scope, T>,
+            mapping: &mut dyn FnMut() -> Mapping<'scope, T>,
         ) -> Items<'scope, T> {
             let Case {
                 shape,
@@ -558,13 +619,13 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_bound_is_taken_while_the_first_item_takes_for_ever() {
+    fn no_more_than_the_bound_is_taken_while_the_first_item_never_ends() {
         for (workers, capacity) in [(1, 0), (1, 64), (2, 0), (2, 1), (8, 64)] {
             let taken = within_deadline(move || {
                 let (take, taken) = unbounded();
                 let taken = &taken;
                 let source = (0..).inspect(|_| take.send(()).unwrap());
-                // "For ever" is until nothing else happens.
+                // It ends when nothing else happens any more.
                 let mapping = |n| match n {
                     0 => until_quiet(taken, capacity + 1),
                     _ => 0,
@@ -585,31 +646,22 @@ mod tests {
                 let (meeting, mut made) = (Barrier::new(8), 0);
                 let meeting = &meeting;
                 let mapped: Vec<(usize, usize)> = thread::scope(|scope| {
-                    let mapping = || {
+                    let source = Box::new(iter::repeat_n((0, 0), 24));
+                    let results = case(shape, 8, 24).start_with(scope, source, &mut || {
                         let (number, mut calls) = (made, 0);
                         made += 1;
-                        move |()| {
-                            meeting.wait(); // never ends with fewer than 8 workers
+                        Box::new(move |_| {
+                            meeting.wait(); // never returns with fewer than 8 workers
                             calls += 1;
                             (number, calls)
-                        }
-                    };
-                    let (source, eight) = (iter::repeat_n((), 24), NonZero::new(8).unwrap());
-                    match shape {
-                        Ordered => {
-                            let mapped = source.parallel_map(scope, eight, 24, mapping);
-                            mapped.unwrap().collect()
-                        }
-                        _ => {
-                            let mapped = source.parallel_map_unordered(scope, eight, 24, mapping);
-                            mapped.unwrap().collect()
-                        }
-                    }
+                        })
+                    });
+                    results.collect()
                 });
                 (made, mapped)
             });
             assert_eq!(made, 8);
-            // Nobody took two items while the others met, so each had three.
+            // No worker took two items while the others met, so each had three.
             mapped.sort_unstable();
             let expected = (0..8).flat_map(|number| (1..=3).map(move |calls| (number, calls)));
             assert!(expected.eq(mapped), "{shape:?}");
@@ -619,17 +671,48 @@ mod tests {
     #[test]
     fn threads_have_names() {
         let name = || thread::current().name().map(String::from);
-        let names = within_deadline(move || {
+        for shape in [ReadAhead, Ordered] {
+            let mut names = within_deadline(move || {
+                thread::scope(|scope| {
+                    let source = iter::repeat_with(move || vec![name()]);
+                    let mut items = case(shape, 1, 0).start(scope, source, move |mut names| {
+                        names.push(name());
+                        names
+                    });
+                    items.next().unwrap()
+                })
+            });
+            let worker = if shape == ReadAhead {
+                "source"
+            } else {
+                "worker"
+            };
+            assert_eq!(names.pop().flatten().as_deref(), Some(worker));
+            assert_eq!(names.pop().flatten().as_deref(), Some("source"));
+        }
+    }
+
+    #[test]
+    fn results_that_are_early_wait_for_their_turn() {
+        let delivered = within_deadline(|| {
+            let gates: Vec<_> = (0..30).map(|_| bounded::<()>(1)).collect();
+            let gates = &gates;
+            // The first of three ends when the third has, and that when the second has.
+            let mapping = move |n: usize| {
+                match n % 3 {
+                    0 => gates[n + 2].1.recv().unwrap(),
+                    2 => gates[n - 1].1.recv().unwrap(),
+                    _ => {}
+                }
+                gates[n].0.send(()).unwrap();
+                n
+            };
             thread::scope(|scope| {
-                let ahead = iter::repeat_with(name).read_ahead(scope, 0).unwrap();
-                let both = move |source| (source, name());
-                let two = NonZero::new(2).unwrap();
-                let ahead = ahead.parallel_map_unordered(scope, two, 0, || both);
-                let mut ahead = ahead.unwrap();
-                ahead.next().unwrap()
+                let results = case(Ordered, 3, 2).start(scope, 0..30, mapping);
+                results.collect::<Vec<_>>()
             })
         });
-        assert_eq!(names, (Some("source".into()), Some("worker".into())));
+        assert!(delivered.into_iter().eq(0..30));
     }
 
     #[test]
@@ -687,34 +770,70 @@ mod tests {
     }
 
     #[test]
-    fn once_the_consumer_has_left_the_only_worker_begins_no_further_item() {
-        let mapped = within_deadline(|| {
-            let (source_lives, source_gone) = bounded::<()>(0);
-            let source = (0..).inspect(move |_| _ = &source_lives); // endless
-            let (leave, left) = bounded::<()>(0);
-            let mapped = AtomicUsize::new(0);
-            let mapping = |n| {
-                mapped.fetch_add(1, Ordering::Relaxed);
-                if n == 1 {
-                    let _ = (source_gone.recv(), left.recv()); // with 64 items in the queue
-                }
-            };
-            let mapping = &mapping;
-            thread::scope(|scope| {
-                let one = NonZero::<usize>::MIN;
-                let results = source.parallel_map_unordered(scope, one, 64, || mapping);
-                results.unwrap().next(); // and drops them
-                drop(leave);
+    fn once_the_consumer_has_left_a_worker_finishes_its_item_however_long_the_source_takes() {
+        for (shape, slow_next) in [(Ordered, false), (Ordered, true), (Unordered, true)] {
+            let mapped = within_deadline(move || {
+                let ((worker, worker_gone), (leave, left)) = (bounded::<()>(0), bounded::<()>(0));
+                let (mut worker, left, mapped) = (Some(worker), &left, AtomicUsize::new(0));
+                let mapped_by = &mapped;
+                let slow_to_drop = SlowToDrop(worker_gone.clone());
+                let source = (0..).inspect(move |&n| {
+                    let _ = &slow_to_drop;
+                    if slow_next && n == 60 {
+                        let _ = worker_gone.recv();
+                    }
+                });
+                thread::scope(|scope| {
+                    let mapping = &mut || -> Mapping<i32> {
+                        let worker = worker.take();
+                        Box::new(move |n| {
+                            let _ = &worker; // dropped with the mapping
+                            mapped_by.fetch_add(1, Ordering::Relaxed);
+                            if n == 1 {
+                                let _ = left.recv(); // with some 60 items in the queue
+                            }
+                            n
+                        })
+                    };
+                    let source = Box::new(source);
+                    let mut results = case(shape, 1, 64).start_with(scope, source, mapping);
+                    assert_eq!(results.next(), Some(0));
+                    drop(results);
+                    drop(leave);
+                });
+                mapped.into_inner()
             });
-            mapped.into_inner()
-        });
-        // The second may not have begun when the news came.
-        assert!(mapped <= 2, "{mapped}");
+            // The second may not have begun when the consumer left.
+            assert!(mapped <= 2, "{shape:?} {slow_next} {mapped}");
+        }
+    }
+
+    #[test]
+    fn the_last_next_waits_for_no_destructor() {
+        for shape in [ReadAhead, Ordered, Unordered] {
+            within_deadline(move || {
+                let (release, released) = bounded(0);
+                let slow = SlowToDrop(released.clone());
+                let source = Box::new((0..9).inspect(move |_| _ = &slow));
+                thread::scope(|scope| {
+                    let mut items = case(shape, 2, 1).start_with(scope, source, &mut || {
+                        let slow = SlowToDrop(released.clone());
+                        Box::new(move |n| {
+                            let _ = &slow;
+                            n
+                        })
+                    });
+                    assert_eq!(items.by_ref().count(), 9);
+                    assert_eq!(items.next(), None); // nor does the one after it
+                    drop(release);
+                });
+            });
+        }
     }
 
     #[test]
     #[cfg(panic = "unwind")]
-    fn a_panic_that_nobody_waits_for_is_dropped() {
+    fn a_panic_that_comes_after_the_consumer_has_left_is_dropped() {
         for shape in [ReadAhead, Ordered, Unordered] {
             within_deadline(move || {
                 let (leave, left) = bounded::<()>(0);
@@ -724,7 +843,7 @@ mod tests {
                     if n == 1 {
                         let _ = left.recv(); // disconnected, once the consumer has left
                         panics.fetch_add(1, Ordering::Relaxed);
-                        resume_unwind(Box::new("nobody hears this"));
+                        resume_unwind(Box::new("a payload that is lost"));
                     }
                     n
                 };
@@ -784,7 +903,7 @@ mod tests {
 
     #[test]
     #[cfg(panic = "unwind")]
-    fn a_panic_of_a_destructor_ends_everything_and_is_one_of_the_scope() {
+    fn a_panic_of_a_destructor_ends_everything_and_is_a_panic_of_the_scope() {
         #[derive(Clone, Copy, Debug, PartialEq)]
         enum Owner {
             Source,
@@ -794,7 +913,7 @@ mod tests {
         struct PanicsWhenDropped;
         impl Drop for PanicsWhenDropped {
             fn drop(&mut self) {
-                resume_unwind(Box::new("nobody hears this"));
+                resume_unwind(Box::new("a payload that is lost"));
             }
         }
         for shape in [ReadAhead, Ordered, Unordered] {
@@ -806,36 +925,28 @@ mod tests {
                         false => None,
                     };
                     let ((begin, begun), (leave, left)) = (unbounded(), bounded::<()>(0));
+                    let left = &left;
                     let owned = owned_by(Owner::Source);
-                    let source = (0..).inspect(move |_| _ = &owned); // endless
-                    let mapping = || {
-                        let (owned, begin, left) = (owned_by(Owner::Mapping), begin.clone(), &left);
-                        move |n| {
-                            let _ = &owned;
-                            if n == 0 {
-                                return None;
-                            }
-                            let _ = (begin.send(()), left.recv());
-                            owned_by(Owner::Unused)
-                        }
-                    };
+                    let mut numbers = 0..; // endless
+                    let source = iter::from_fn(move || {
+                        let _ = &owned;
+                        numbers.next().map(|n| (n, None))
+                    });
                     let run = || {
                         thread::scope(|scope| {
-                            let two = NonZero::new(2).unwrap();
-                            let mut items: Items<_> = match shape {
-                                ReadAhead => {
-                                    Box::new(source.map(mapping()).read_ahead(scope, 1).unwrap())
-                                }
-                                Ordered => {
-                                    let mapped = source.parallel_map(scope, two, 1, mapping);
-                                    Box::new(mapped.unwrap())
-                                }
-                                _ => {
-                                    let mapped =
-                                        source.parallel_map_unordered(scope, two, 1, mapping);
-                                    Box::new(mapped.unwrap())
-                                }
-                            };
+                            let source = Box::new(source);
+                            let mut items =
+                                case(shape, 2, 1).start_with(scope, source, &mut || {
+                                    let (owned, begin) = (owned_by(Owner::Mapping), begin.clone());
+                                    Box::new(move |(n, _)| {
+                                        let _ = &owned;
+                                        if n == 0 {
+                                            return (n, None);
+                                        }
+                                        let _ = (begin.send(()), left.recv());
+                                        (n, owned_by(Owner::Unused))
+                                    })
+                                });
                             items.next();
                             begun.recv().unwrap();
                             drop(items);
@@ -851,9 +962,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_thread_is_an_error_and_nothing_is_left_running() {
+    fn a_spawn_error_is_returned_and_nothing_is_left_running() {
         // No address space has room for it.
-        let refused = || Builder::new().stack_size(usize::MAX / 16 * 15);
+        let fails = || Builder::new().stack_size(usize::MAX / 16 * 15);
         for workers in [1, 2, 8] {
             for good in 0..=workers {
                 let (error, lives) = within_deadline(move || {
@@ -862,23 +973,13 @@ mod tests {
                     let source = (0..).inspect(move |_| _ = &also); // endless
                     let started = Cell::new(0);
                     let builder = || match started.replace(started.get() + 1) {
-                        n if n == good => refused(), // the others start
+                        n if n == good => fails(), // the others start
                         _ => Builder::new(),
                     };
                     let workers = NonZero::new(workers).unwrap();
                     let mapping = || |n: u64| n;
                     let error = thread::scope(|scope| {
-                        let (queue, _results) = bounded(1);
-                        map(
-                            source,
-                            scope,
-                            workers,
-                            queue,
-                            || bounded(1),
-                            mapping,
-                            builder,
-                        )
-                        .err()
+                        map(source, scope, workers, 1, mapping, builder).err()
                     });
                     (error, Arc::strong_count(&life))
                 });
@@ -887,7 +988,7 @@ mod tests {
             }
         }
         let error = within_deadline(move || {
-            thread::scope(|scope| read(0.., scope, bounded(1).0, refused).err())
+            thread::scope(|scope| read(0.., scope, bounded(1).0, fails).err())
         });
         assert!(error.is_some());
     }

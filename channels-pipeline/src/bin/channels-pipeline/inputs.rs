@@ -1,108 +1,78 @@
-//! Cuts inputs into blocks of whole words.
+//! Reads inputs in blocks of whole words.
 
 use crate::cli;
-use crate::count::Error;
 use crate::words::is_space;
-use crossbeam_channel::Receiver;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::mem;
+use std::{iter, mem};
 
-/// Room in a buffer for the start of a word that the block before was cut in front of, and for what
-/// [`Counts::add`](crate::words::Counts::add) puts behind the text, so that it need not grow.
-const ROOM: usize = 1024;
+/// Bytes read at a time, some 0.4 ms of work: long against handing a block over, and short enough
+/// to be still in the core's cache when it is counted.
+const BLOCK_SIZE: usize = 256 * 1024;
 
-/// A named stream of text; `reader` is the error if it could not be opened.
-pub struct Input {
-    pub name: String,
-    pub reader: io::Result<Box<dyn Read + Send>>,
+/// No text has a word of so many bytes. An input without white space, such as `/dev/zero`, would
+/// fill the memory.
+const MAX_WORD: usize = 16 << 20;
+
+/// The blocks of a file, or of standard input if it is named `-`. It is opened when the first block
+/// is asked for, so that a thousand files need one descriptor.
+pub fn open(name: &OsStr) -> impl Iterator<Item = io::Result<Vec<u8>>> + Send + use<> {
+    let opened: io::Result<Box<dyn Read + Send>> = if name == "-" {
+        cli::standard_input().map(|input| Box::new(input) as _)
+    } else {
+        File::open(name).map(|file| Box::new(file) as _)
+    };
+    blocks(cli::input_name(name), opened, BLOCK_SIZE)
 }
 
-impl Input {
-    /// Opens an argument when its turn comes, so that a thousand files need one descriptor.
-    pub fn open(file: OsString) -> Self {
-        fn boxed(reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-            Box::new(reader)
-        }
-        if file == "-" {
-            return Self {
-                name: "standard input".into(),
-                reader: cli::standard_input().map(boxed),
-            };
-        }
-        Self {
-            name: cli::escaped(&file).to_string(),
-            reader: File::open(&file).map(boxed),
-        }
-    }
-}
-
-/// Cuts inputs into blocks, one after the other; a block ends with white space or its input.
-pub struct Blocks<I> {
-    inputs: I,
+/// Reads `block_size` bytes at a time. A word that a block ends in goes to the next block.
+pub fn blocks<R: Read + Send>(
+    name: String,
+    opened: io::Result<R>,
     block_size: usize,
-    recycled: Receiver<Vec<u8>>,
-    open: Option<Input>,
-    /// The start of a word that the last block was cut in front of.
-    tail: Vec<u8>,
-}
-
-impl<I: Iterator<Item = Input>> Blocks<I> {
-    /// Reads `block_size` bytes at a time, into the buffers that come back on `recycled`.
-    pub fn new(inputs: I, block_size: usize, recycled: Receiver<Vec<u8>>) -> Self {
-        Self {
-            inputs,
-            block_size,
-            recycled,
-            open: None,
-            tail: Vec::new(),
-        }
-    }
-
-    fn read_block(&mut self, reader: &mut dyn Read) -> io::Result<(Vec<u8>, bool)> {
-        // Not `recv`: the buffers may all be in flight, and this one makes them come back.
-        let mut bytes = self.recycled.try_recv().unwrap_or_default();
-        bytes.clear();
-        bytes.shrink_to(2 * (self.block_size + ROOM)); // one that a huge word has made grow
-        bytes.reserve(self.block_size + ROOM);
-        bytes.append(&mut mem::take(&mut self.tail)); // not kept: it may have been huge
-        loop {
-            let start = bytes.len();
-            let read = reader
-                .take(self.block_size as u64)
-                .read_to_end(&mut bytes)?;
-            if read < self.block_size {
-                return Ok((bytes, true));
-            }
-            // A word longer than a block has none: read on until it ends.
-            if let Some(space) = bytes[start..].iter().rposition(is_space) {
-                self.tail.extend_from_slice(&bytes[start + space + 1..]);
-                bytes.truncate(start + space + 1);
-                return Ok((bytes, false));
-            }
-        }
-    }
-}
-
-impl<I: Iterator<Item = Input>> Iterator for Blocks<I> {
-    type Item = Result<Vec<u8>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let Input { name, reader } = match self.open.take() {
-            Some(open) => open,
-            None => self.inputs.next()?,
-        };
-        let block = reader.and_then(|mut reader| {
-            let (bytes, is_last) = self.read_block(&mut reader)?;
-            // An input that has ended is not read again: a terminal would ask for more.
+) -> impl Iterator<Item = io::Result<Vec<u8>>> + Send {
+    // `None` at its end: a terminal that is read again would ask for more.
+    let mut input = Some(opened);
+    let mut tail = Vec::new();
+    iter::from_fn(move || {
+        let block = input.take()?.and_then(|mut reader| {
+            let (block, is_last) = read_block(&mut reader, &mut tail, block_size)?;
             if !is_last {
-                let (name, reader) = (name.clone(), Ok(reader));
-                self.open = Some(Input { name, reader });
+                input = Some(Ok(reader));
             }
-            Ok(bytes)
+            Ok(block)
         });
-        Some(block.map_err(|error| Error::Read(name, error)))
+        Some(block.map_err(|error| named(&name, error)))
+    })
+}
+
+/// An error that names what failed.
+pub fn named(name: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {error}"))
+}
+
+fn read_block(
+    reader: &mut impl Read,
+    tail: &mut Vec<u8>,
+    block_size: usize,
+) -> io::Result<(Vec<u8>, bool)> {
+    let mut block = mem::take(tail);
+    loop {
+        let start = block.len();
+        block.reserve(block_size + 64); // some more, for what is appended when it is counted
+        reader.take(block_size as u64).read_to_end(&mut block)?;
+        if block.len() - start < block_size {
+            return Ok((block, true));
+        }
+        // If there is no white space, all of the block is one word.
+        if let Some(space) = block[start..].iter().rposition(is_space) {
+            *tail = block.split_off(start + space + 1);
+            return Ok((block, false));
+        }
+        if block.len() > MAX_WORD {
+            return Err(io::Error::other("a word of more than 16 MiB"));
+        }
     }
 }
 
@@ -111,43 +81,77 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crossbeam_channel::unbounded;
-    use std::io::Cursor;
+    use std::io::ErrorKind;
 
-    #[test]
-    fn a_buffer_that_came_back_is_read_into_again() {
-        let (recycle, recycled) = unbounded();
-        let input = Input {
-            name: "text".into(),
-            reader: Ok(Box::new(Cursor::new("one two three four"))),
-        };
-        let mut blocks = Blocks::new([input].into_iter(), 8, recycled);
-        let first = blocks.next().unwrap().unwrap();
-        assert_eq!(first, b"one two ");
-        let buffer = first.as_ptr();
-        recycle.send(first).unwrap();
-        let second = blocks.next().unwrap().unwrap();
-        assert_eq!(
-            (second.as_slice(), second.as_ptr()),
-            (&b"three "[..], buffer)
-        );
+    /// What an input gives: bytes, or an error.
+    struct Script(Vec<io::Result<&'static [u8]>>);
+
+    impl Read for Script {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let next = self.0.remove(0)?; // panics if it is read after its end
+            let length = next.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&next[..length]);
+            if length < next.len() {
+                self.0.insert(0, Ok(&next[length..]));
+            }
+            Ok(length)
+        }
+    }
+
+    fn read(script: Vec<io::Result<&'static [u8]>>, size: usize) -> Vec<io::Result<Vec<u8>>> {
+        blocks("input".into(), Ok(Script(script)), size).collect()
     }
 
     #[test]
-    fn a_buffer_that_a_huge_word_has_made_grow_shrinks_again() {
-        let (recycle, recycled) = unbounded();
-        let input = Input {
-            name: "text".into(),
-            reader: Ok(Box::new(Cursor::new(
-                [&[b'x'; 1 << 20][..], b" one two three"].concat(),
-            ))),
-        };
-        let mut blocks = Blocks::new([input].into_iter(), 8, recycled);
-        let huge = blocks.next().unwrap().unwrap();
-        assert!(huge.capacity() > 1 << 20);
-        recycle.send(huge).unwrap();
-        let next = blocks.next().unwrap().unwrap();
-        assert!(next.capacity() <= 2 * (8 + ROOM), "{}", next.capacity());
-        assert!(blocks.tail.capacity() <= 8 + ROOM);
+    fn blocks_end_with_white_space_wherever_the_size_falls() {
+        const TEXT: &[u8] = b"one  two\nthree\tfour\x0bfive six";
+        for size in 1..=TEXT.len() + 1 {
+            let blocks = blocks("text".into(), Ok(TEXT), size);
+            let blocks: Vec<Vec<u8>> = blocks.map(Result::unwrap).collect();
+            assert_eq!(blocks.concat(), TEXT, "{size}");
+            for (index, block) in blocks.iter().enumerate() {
+                let is_last = index + 1 == blocks.len();
+                assert!(is_last || block.last().is_some_and(is_space), "{size}");
+                assert!(block.len() <= size + 2 * "three".len(), "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_is_not_read_again_after_its_end() {
+        for size in [2, 3, 8] {
+            let blocks: Vec<_> = read(vec![Ok(b"one"), Ok(b"")], size);
+            assert_eq!(blocks.len(), 1);
+            assert_eq!(blocks[0].as_ref().unwrap(), b"one");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_input_and_an_interruption_is_none() {
+        let interrupted = || Err(ErrorKind::Interrupted.into());
+        let broken = Err(io::Error::new(ErrorKind::TimedOut, "no answer"));
+        let script: Vec<io::Result<&[u8]>> = vec![
+            interrupted(),
+            Ok(b"one "),
+            interrupted(),
+            Ok(b"two."),
+            broken,
+        ];
+        let blocks = read(script, 4);
+        assert_eq!(blocks.len(), 2);
+        assert_eq!(blocks[0].as_ref().unwrap(), b"one ");
+        let error = blocks[1].as_ref().unwrap_err();
+        assert_eq!(error.to_string(), "input: no answer");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_word_that_does_not_end_is_refused() {
+        let mut endless = blocks("zeros".into(), Ok(io::repeat(0)), 1 << 20);
+        let error = endless.next().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "zeros: a word of more than 16 MiB");
+        assert!(endless.next().is_none());
+        let long = io::repeat(b'a').take(MAX_WORD as u64);
+        assert!(blocks("long".into(), Ok(long), 1 << 20).all(|block| block.is_ok()));
     }
 }

@@ -2,27 +2,20 @@
 
 mod cli;
 mod count;
+mod demo;
 mod inputs;
-mod output;
-mod progress;
-mod ranking;
-mod status_line;
 mod timeline;
 mod vocabulary;
 mod words;
 
-use count::{BLOCK_SIZE, Threads, count};
-use inputs::Input;
+use cli::{number, print, report};
+use count::Threads;
 use lexopt::prelude::*;
-use output::print;
-use progress::{Progress, counting, picture, total};
-use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Instant;
 
 const HELP: &str = "\
 Counts the words of files, on all cores. Without FILE, counts those of the
@@ -47,36 +40,8 @@ Options:
 
 const VERSION: &str = concat!("channels-pipeline ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// The first chapter of the King James Bible, of 1611.
-const TEXT: &[u8] = include_bytes!("genesis.txt");
-
-/// Times the text, so that counting takes long against starting threads.
-const TEXT_TIMES: usize = 1_000;
-
-/// Makes many blocks of it, so that there is something to see.
-const TEXT_BLOCK_SIZE: usize = 64 * 1024;
-
-/// A bound that a message can name; whoever wants more has `--all`.
+/// A bound that a message can name. For more, there is `--all`.
 const MAX_TOP: usize = 1_000_000_000;
-
-fn main() -> ExitCode {
-    match Command::parse() {
-        Err(error) => {
-            cli::report(cli::wrong_usage(&error));
-            ExitCode::from(2)
-        }
-        Ok(command) => match command.run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                match error.source() {
-                    Some(source) => cli::report(format_args!("{error}: {source}")),
-                    None => cli::report(error),
-                }
-                ExitCode::FAILURE
-            }
-        },
-    }
-}
 
 enum Command {
     Print(&'static str),
@@ -84,65 +49,71 @@ enum Command {
     Count(Threads, usize, Vec<OsString>),
 }
 
-impl Command {
-    fn parse() -> Result<Self, lexopt::Error> {
-        let mut workers = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        let mut capacity = None;
-        let mut top = 10;
-        let mut files = Vec::new();
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("workers") => {
-                    let range = NonZero::<u8>::MIN..=NonZero::<u8>::MAX; // a system can start these
-                    workers = cli::number("--workers", &parser.value()?, range)?.into();
-                }
-                Long("capacity") => {
-                    let blocks = cli::number("--capacity", &parser.value()?, 0..=u8::MAX)?;
-                    capacity = Some(blocks.into());
-                }
-                Long("top") => top = cli::number("--top", &parser.value()?, 0..=MAX_TOP)?,
-                Long("all") => top = usize::MAX,
-                Short('h') | Long("help") => return Ok(Command::Print(HELP)),
-                Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
-                Value(file) => files.push(file),
-                _ => return Err(argument.unexpected()),
-            }
+fn main() -> ExitCode {
+    let command = match parse() {
+        Ok(command) => command,
+        Err(error) => {
+            report(cli::wrong_usage(&error));
+            return ExitCode::from(2);
         }
-        let capacity = capacity.unwrap_or(2 * workers.get());
-        let threads = Threads { workers, capacity };
-        Ok(if files.is_empty() {
-            Command::Demo(threads, top)
-        } else {
-            Command::Count(threads, top, files)
-        })
+    };
+    let result = match command {
+        Command::Print(text) => print(text),
+        Command::Demo(threads, top) => demonstrate(threads, top),
+        Command::Count(threads, top, names) => count_files(threads, top, names),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(error);
+            ExitCode::FAILURE
+        }
     }
+}
 
-    fn run(self) -> Result<(), Box<dyn Error>> {
-        match self {
-            Command::Print(text) => Ok(cli::print(text)?),
-            Command::Demo(threads, top) => {
-                let text = Input {
-                    name: "Genesis 1".into(),
-                    reader: Ok(Box::new(Cursor::new(TEXT.repeat(TEXT_TIMES)))),
-                };
-                let (start, mut blocks) = (Instant::now(), Vec::new());
-                let text = [text].into_iter();
-                let counts = count(threads, text, TEXT_BLOCK_SIZE, |block| blocks.push(block))?;
-                print(threads, counts, top, Progress::new())?;
-                let _ = write!(io::stderr(), "{}", picture(start, &blocks));
-                Ok(())
+fn parse() -> Result<Command, lexopt::Error> {
+    // If the number of cores is unknown, one worker is correct, only slower.
+    let mut workers = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let mut capacity = None;
+    let mut top = 10;
+    let mut names = Vec::new();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("workers") => {
+                let range = NonZero::<u8>::MIN..=NonZero::<u8>::MAX; // a system can start these
+                workers = number("--workers", &parser.value()?, range)?.into();
             }
-            Command::Count(threads, top, files) => {
-                let mut progress = Progress::new();
-                let (total, mut read) = (total(&files), 0);
-                let files = files.into_iter().map(Input::open);
-                let counts = count(threads, files, BLOCK_SIZE, |block| {
-                    read += block.bytes as u64;
-                    progress.show(|elapsed| counting(read, total, elapsed));
-                })?;
-                Ok(print(threads, counts, top, progress)?)
+            Long("capacity") => {
+                let blocks = number("--capacity", &parser.value()?, 0..=u8::MAX)?;
+                capacity = Some(blocks.into());
             }
+            Long("top") => top = number("--top", &parser.value()?, 0..=MAX_TOP)?,
+            Long("all") => top = usize::MAX,
+            Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+            Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
+            Value(name) => names.push(name),
+            _ => return Err(argument.unexpected()),
         }
     }
+    let capacity = capacity.unwrap_or(2 * workers.get());
+    let threads = Threads { workers, capacity };
+    if names.is_empty() {
+        return Ok(Command::Demo(threads, top));
+    }
+    Ok(Command::Count(threads, top, names))
+}
+
+fn demonstrate(threads: Threads, top: usize) -> io::Result<()> {
+    let (vocabulary, picture) = demo::demo(threads)?;
+    count::print(threads, &vocabulary.ranked(top))?;
+    // Without the picture, the results are still complete.
+    let _ = write!(io::stderr(), "{picture}");
+    Ok(())
+}
+
+fn count_files(threads: Threads, top: usize, names: Vec<OsString>) -> io::Result<()> {
+    let blocks = names.iter().flat_map(|name| inputs::open(name));
+    let vocabulary = count::count(threads, blocks, |_| ())?;
+    count::print(threads, &vocabulary.ranked(top))
 }

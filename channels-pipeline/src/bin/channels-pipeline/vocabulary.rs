@@ -1,136 +1,104 @@
-//! The counts of all words, in little memory, and many threads may add to them.
+//! The counts of all words, and their order.
 
-use crate::ranking::{Ranked, Ranking, Short, select};
-use foldhash::fast::RandomState;
+use crate::words::Word;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::iter;
-use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::io;
 
-/// So many that threads seldom meet at one, and that each is sorted in a moment.
-pub const SHARDS: usize = 64;
+/// A word with its count: in order, the most frequent come first, ties by bytes.
+pub type Ranked = (Reverse<u64>, Word);
 
-/// How often each word occurs. A word belongs to one of the shards, by its hash.
+/// How often each word occurs.
+///
+/// A table of indices is small, also while it grows, and the words can be sorted where they are.
+#[derive(Default)]
 pub struct Vocabulary {
-    shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
+    indices: HashTable<u32>,
+    words: Vec<Ranked>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Vocabulary {
-    pub fn new() -> Self {
-        Self {
-            shards: iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            hasher: RandomState::default(),
-        }
-    }
-
-    /// Adds many words at once, shard by shard, so that each is locked once and stays in the cache.
-    pub fn add(
-        &self,
-        short: impl Iterator<Item = (Short, u64)>,
-        long: impl Iterator<Item = (Box<[u8]>, u64)>,
-    ) {
-        let shard = |hash: u64| (hash >> 32) as usize % SHARDS;
-        let mut batches: Vec<_> = iter::repeat_with(|| (vec![], vec![]))
-            .take(SHARDS)
-            .collect();
-        for (word, count) in short {
-            let hash = self.hasher.hash_one(u128::from(word));
-            // The lower half, which did not choose the shard.
-            batches[shard(hash)].0.push((hash as u32, word, count));
-        }
-        for (word, count) in long {
-            batches[shard(self.hasher.hash_one(&word))]
-                .1
-                .push((word, count));
-        }
-        for (shard, (short, long)) in self.shards.iter().zip(batches) {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for (hash, word, count) in short {
-                shard.add_short(hash, word, count);
-            }
-            for (word, count) in long {
-                *shard.long.entry(word).or_insert(0) += count;
-            }
-        }
-    }
-
-    /// How many words there are.
-    pub fn len(&mut self) -> usize {
-        let shards = self.shards.iter_mut();
-        let shards = shards.map(|shard| shard.get_mut().unwrap_or_else(PoisonError::into_inner));
-        shards
-            .map(|shard| shard.short.len() + shard.long.len())
-            .sum()
-    }
-
-    pub fn into_shards(self) -> impl ExactSizeIterator<Item = Shard> + Send {
-        let shards = self.shards.into_iter();
-        shards.map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A part of the vocabulary.
-#[derive(Default)]
-pub struct Shard {
-    /// A hash table of where the words are in `short`: a power of two of slots, each of them 0, if
-    /// free, or the place plus 1, and the hash in the higher half. A slot is looked for from where
-    /// the hash says, one after the other.
-    slots: Vec<u64>,
-    short: Vec<(Reverse<u64>, Short)>,
-    long: HashMap<Box<[u8]>, u64, RandomState>,
-}
-
-impl Shard {
-    fn add_short(&mut self, hash: u32, word: Short, count: u64) {
-        // Three quarters full, a slot is found within a few steps.
-        if self.short.len() >= self.slots.len() / 4 * 3 {
-            self.grow();
-        }
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while self.slots[slot] != 0 {
-            if (self.slots[slot] >> 32) as u32 == hash {
-                // The lower half of a slot. More words do not fit into the memory of a machine.
-                let known = &mut self.short[self.slots[slot] as u32 as usize - 1];
-                if known.1 == word {
-                    known.0.0 += count;
-                    return;
+    /// Adds counts. Fails if there are too many words for the indices: over 4 billion, which take
+    /// 200 GB.
+    pub fn add(&mut self, counts: Vec<(Word, u64)>) -> io::Result<()> {
+        let words = &mut self.words;
+        for (word, count) in counts {
+            let hash = self.hasher.hash_one(&word);
+            let is_word = |index: &u32| words[*index as usize].1 == word;
+            let hash_of = |index: &u32| self.hasher.hash_one(&words[*index as usize].1);
+            match self.indices.entry(hash, is_word, hash_of) {
+                Entry::Occupied(entry) => words[*entry.get() as usize].0.0 += count,
+                Entry::Vacant(entry) => {
+                    let index = u32::try_from(words.len());
+                    entry.insert(index.map_err(|_| io::Error::other("too many distinct words"))?);
+                    words.push((Reverse(count), word));
                 }
             }
-            slot = (slot + 1) & mask;
         }
-        if self.short.len() == self.short.capacity() {
-            // Not twice as much, as `push` does: this is most of the memory.
-            self.short.reserve_exact(self.short.len() / 4 + 16);
-        }
-        self.short.push((Reverse(count), word));
-        self.slots[slot] = u64::from(hash) << 32 | self.short.len() as u64;
+        Ok(())
     }
 
-    fn grow(&mut self) {
-        let length = (2 * self.slots.len()).max(64);
-        let slots = mem::replace(&mut self.slots, vec![0; length]);
-        for entry in slots.into_iter().filter(|&entry| entry != 0) {
-            let mut slot = (entry >> 32) as usize & (length - 1);
-            while self.slots[slot] != 0 {
-                slot = (slot + 1) & (length - 1);
+    /// What hashes the words. Counts that were made with the same one come in an order in which
+    /// they are added twice as fast, as the table is then walked through and not jumped about in.
+    pub fn hasher(&self) -> DefaultHashBuilder {
+        self.hasher.clone()
+    }
+
+    /// The `top` most frequent words, in order.
+    pub fn ranked(self, top: usize) -> Vec<Ranked> {
+        let mut words = self.words;
+        if top < words.len() {
+            words.select_nth_unstable(top); // does not order all the others
+            words.truncate(top);
+        }
+        words.sort_unstable();
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::words::Counts;
+    use crossbeam_channel::unbounded;
+
+    /// The `top` most frequent words of texts that a worker each has counted.
+    fn ranked(texts: &[&[u8]], top: usize) -> Vec<(u64, String)> {
+        let mut vocabulary = Vocabulary::default();
+        for text in texts {
+            let (sender, counts) = unbounded();
+            Counts::new(vocabulary.hasher(), sender).add(text.to_vec());
+            for counts in counts {
+                vocabulary.add(counts).unwrap();
             }
-            self.slots[slot] = entry;
         }
+        let line = |(Reverse(count), word): Ranked| {
+            let mut bytes = Vec::new();
+            word.append_to(&mut bytes);
+            (count, String::from_utf8(bytes).unwrap())
+        };
+        vocabulary.ranked(top).into_iter().map(line).collect()
     }
 
-    /// The `top` most frequent words, in order: the short ones, and the long ones.
-    pub fn ranked(self, top: usize) -> [Ranking; 2] {
-        drop(self.slots); // as much memory as is now needed
-        let long = self.long.into_iter();
-        let long = long
-            .map(|(word, count)| Ranked::long(word, count))
+    #[test]
+    fn counts_are_added_and_ranked_with_ties_by_bytes() {
+        let long = &b"a-word-of-more-than-fifteen-bytes"[..];
+        let parts = [&b"b a b "[..], long, b"", b"c b ab b", long];
+        let expected = [(4, "b"), (2, "a-word-of-more-than-fifteen-bytes")];
+        let expected = [&expected[..], &[(1, "a"), (1, "ab"), (1, "c")]].concat();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(n, word)| (n, word.into()))
             .collect();
-        let short = select(self.short, top).into_iter();
-        let short = short.map(|(Reverse(count), word)| Ranked::short(word, count));
-        [Box::new(short), Box::new(select(long, top).into_iter())]
+        for top in 0..=expected.len() {
+            assert_eq!(ranked(&parts, top), expected[..top]);
+        }
+        assert_eq!(ranked(&parts, usize::MAX), expected);
+        assert_eq!(ranked(&[], 10), []);
     }
 }

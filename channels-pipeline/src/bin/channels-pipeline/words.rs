@@ -1,21 +1,23 @@
-//! Counts words in blocks of text.
+//! Finds the words of a text, and counts them.
 
-use crate::ranking::SHORT;
-use crate::vocabulary::Vocabulary;
-use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use crossbeam_channel::Sender;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::hash::{Hash, Hasher};
 
-/// The length of text that is looked at at once. Must be that of `u128`.
-const STEP: usize = SHORT + 1;
+/// The length of text that is looked at at once: the bytes of a `u128`.
+const STEP: usize = 16;
+
+/// A word of up to this length fits into a [`Head`].
+const SHORT: usize = STEP - 1;
 
 /// Each byte is 1.
 const ONES: u128 = u128::MAX / 255;
 
-/// The words that a worker counts by itself. More than an ordinary text has, and they stay in the
-/// core's cache: two MB of table.
+/// The words that a worker counts by itself: more than an ordinary text has, and their table of
+/// 2 MB stays in a core's own cache.
 const OWN_WORDS: usize = 56 * 1024;
 
-/// The bytes of long words that a worker keeps by itself: each of the workers may have the same.
+/// The bytes of long words that a worker keeps by itself: each worker may have the same ones.
 const OWN_BYTES: usize = 2 << 20;
 
 /// ASCII white space as C's `isspace` has it, with the vertical tab that Rust's leaves out.
@@ -23,36 +25,87 @@ pub fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// What one worker counts, before it adds it to the vocabulary of all: when there is much, and when
-/// it is dropped.
+/// The first 15 bytes of a word, the first one highest, then zeros, and in the lowest byte the
+/// length of the word, at most 16. So they compare as words do.
 ///
-/// A word of up to 15 bytes, as nearly all are, is kept as one integer, first byte lowest and its
-/// length in the highest: it is cut out, hashed and compared in a few instructions, without a loop
-/// over its bytes.
-pub struct Counts<'a> {
-    vocabulary: &'a Vocabulary,
-    short: HashMap<u128, u64, RandomState>,
-    long: HashMap<Box<[u8]>, u64, RandomState>,
-    long_bytes: usize,
+/// Two halves, because a `u128` has to be aligned and takes more room beside a count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Head(u64, u64);
+
+/// A word, ordered by its bytes.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct Word {
+    head: Head,
+    /// What does not fit into the head. If empty, it allocates nothing.
+    tail: Box<[u8]>,
 }
 
-impl<'a> Counts<'a> {
-    pub fn new(vocabulary: &'a Vocabulary) -> Self {
+impl Head {
+    fn new(bytes: u128) -> Self {
+        Self((bytes >> 64) as u64, bytes as u64)
+    }
+}
+
+impl Hash for Word {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.head.hash(state);
+        if !self.tail.is_empty() {
+            self.tail.hash(state);
+        }
+    }
+}
+
+impl Word {
+    fn short(head: Head) -> Self {
+        let tail = Box::default();
+        Self { head, tail }
+    }
+
+    /// Of more than 15 bytes.
+    fn long(word: &[u8]) -> Self {
+        let mut bytes = [STEP as u8; STEP];
+        bytes[..SHORT].copy_from_slice(&word[..SHORT]);
         Self {
-            vocabulary,
-            short: HashMap::default(),
-            long: HashMap::default(),
-            long_bytes: 0,
+            head: Head::new(u128::from_be_bytes(bytes)),
+            tail: word[SHORT..].into(),
         }
     }
 
-    /// Counts the words of `text`, in lower case; leaves it in lower case, with spaces for white
-    /// space.
-    pub fn add(&mut self, text: &mut Vec<u8>) {
-        let length = text.len();
+    /// Appends its bytes.
+    pub fn append_to(&self, line: &mut Vec<u8>) {
+        let bytes = [self.head.0.to_be_bytes(), self.head.1.to_be_bytes()].concat();
+        let length = usize::from(bytes[SHORT]).min(SHORT);
+        line.extend_from_slice(&bytes[..length]);
+        line.extend_from_slice(&self.tail);
+    }
+}
+
+/// What one worker counts. It sends its counts on when there are many, and when it is dropped.
+///
+/// A word of up to 15 bytes, as nearly all are, is cut out, hashed and compared in a few
+/// instructions, without a loop over its bytes.
+pub struct Counts {
+    short: HashMap<Head, u64>,
+    long: HashMap<Box<[u8]>, u64>,
+    long_bytes: usize,
+    counts: Sender<Vec<(Word, u64)>>,
+}
+
+impl Counts {
+    pub fn new(hasher: DefaultHashBuilder, counts: Sender<Vec<(Word, u64)>>) -> Self {
+        Self {
+            short: HashMap::with_hasher(hasher),
+            long: HashMap::default(),
+            long_bytes: 0,
+            counts,
+        }
+    }
+
+    /// Counts the words of `text`, in lower case.
+    pub fn add(&mut self, mut text: Vec<u8>) {
         // Ends the last word, and is long enough to look at a whole step from its end.
-        text.resize(length + STEP, b' ');
-        for byte in text.iter_mut() {
+        text.resize(text.len() + STEP, b' ');
+        for byte in &mut text {
             *byte = if is_space(byte) {
                 b' '
             } else {
@@ -60,22 +113,22 @@ impl<'a> Counts<'a> {
             };
         }
         let mut rest = text.as_slice();
-        while let Some(&head) = rest.first_chunk::<STEP>() {
-            let head = u128::from_le_bytes(head);
-            let used = match first_space(head) {
+        while let Some(&step) = rest.first_chunk::<STEP>() {
+            let step = u128::from_le_bytes(step);
+            let length = match first_space(step) {
                 0 => 0,
                 STEP => self.add_long(rest),
                 length => {
-                    let word = head & !(u128::MAX << (8 * length));
-                    *self.short.entry(pack(word, length)).or_insert(0) += 1;
+                    let word = (step & !(u128::MAX << (8 * length))).swap_bytes();
+                    let head = Head::new(word | length as u128);
+                    *self.short.entry(head).or_insert(0) += 1;
                     length
                 }
             };
-            rest = &rest[used + 1..]; // with its space
+            rest = &rest[length + 1..]; // with its space
         }
-        text.truncate(length);
         if self.short.len() + self.long.len() > OWN_WORDS || self.long_bytes > OWN_BYTES {
-            self.hand_over();
+            self.send();
         }
     }
 
@@ -94,94 +147,62 @@ impl<'a> Counts<'a> {
         length
     }
 
-    fn hand_over(&mut self) {
-        let short = self.short.drain();
-        let short = short.map(|(word, count)| (word.swap_bytes().into(), count));
-        self.vocabulary.add(short, self.long.drain());
+    fn send(&mut self) {
+        let mut counts = Vec::with_capacity(self.short.len() + self.long.len());
+        for (head, count) in self.short.drain() {
+            counts.push((Word::short(head), count));
+        }
+        for (word, count) in self.long.drain() {
+            counts.push((Word::long(&word), count));
+        }
         self.long_bytes = 0;
+        let _ = self.counts.send(counts); // fails after an error, when no count is of use
     }
 }
 
-impl Drop for Counts<'_> {
+impl Drop for Counts {
     fn drop(&mut self) {
-        self.hand_over();
+        self.send();
     }
 }
 
 /// Returns how many bytes come before the first space, the lowest byte being the first.
 fn first_space(bytes: u128) -> usize {
-    // Subtracting 1 from each byte sets the highest bit of the lowest that is 0, as `is_space` is
-    // after the exclusive or; bytes above that may be wrong, because of the borrow.
+    // Subtracting 1 from each byte sets the highest bit of the lowest that is 0, as a space is after
+    // the exclusive or. Bytes above that may be wrong, because of the borrow.
     let nonspace = bytes ^ (ONES * u128::from(b' '));
     let zeros = nonspace.wrapping_sub(ONES) & !nonspace & (ONES << 7);
     zeros.trailing_zeros() as usize / 8
 }
 
-fn pack(word: u128, length: usize) -> u128 {
-    word | (length as u128) << (8 * (STEP - 1))
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
-    use crate::output::lines;
-    use crate::ranking::merge;
+    use crossbeam_channel::unbounded;
+    use std::collections::BTreeMap;
 
-    /// The `top` most frequent words of `parts`, each counted by another worker.
-    fn ranked_parts(parts: &[&[u8]], top: usize) -> Vec<u8> {
-        let mut vocabulary = Vocabulary::new();
-        for part in parts {
-            Counts::new(&vocabulary).add(&mut part.to_vec());
+    fn bytes(word: &Word) -> Vec<u8> {
+        let mut line = Vec::new();
+        word.append_to(&mut line);
+        line
+    }
+
+    fn counted(text: &[u8]) -> BTreeMap<Vec<u8>, u64> {
+        let (sender, counts) = unbounded();
+        Counts::new(DefaultHashBuilder::default(), sender).add(text.to_vec());
+        let mut all = BTreeMap::new();
+        for (word, count) in counts.iter().flatten() {
+            assert_eq!(all.insert(bytes(&word), count), None);
         }
-        let distinct = vocabulary.len();
-        let rankings = vocabulary.into_shards().flat_map(|shard| shard.ranked(top));
-        let words = merge(rankings.collect()).take(top);
-        let blocks: Vec<_> = lines(words).collect();
-        let printed: usize = blocks.iter().map(|(lines, _)| lines).sum();
-        assert_eq!(printed, top.min(distinct));
-        blocks.into_iter().flat_map(|(_, block)| block).collect()
+        all
     }
 
-    fn ranked(text: &[u8], top: usize) -> Vec<u8> {
-        ranked_parts(&[text], top)
-    }
-
-    fn printed(words: &[(impl AsRef<[u8]>, u64)]) -> Vec<u8> {
-        let line = |(word, count): &(_, u64)| {
-            let word: &[u8] = AsRef::as_ref(word);
-            [format!("{count:7} ").as_bytes(), word, b"\n"].concat()
-        };
-        words.iter().flat_map(line).collect()
-    }
-
-    fn assert_ranks(text: &[u8], expected: &[(&[u8], u64)]) {
-        assert_eq!(ranked(text, usize::MAX), printed(expected));
-        for top in 0..=expected.len() {
-            assert_eq!(ranked(text, top), printed(&expected[..top]), "top {top}");
-        }
-    }
-
-    #[test]
-    fn words_are_ranked_by_count_then_by_bytes() {
-        assert_ranks(b"", &[]);
-        assert_ranks(b" \t\n\x0b\x0c\r ", &[]);
-        assert_ranks(b"b a b", &[(b"b", 2), (b"a", 1)]);
-        assert_ranks(
-            b"b ab a B a abc",
-            &[(b"a", 2), (b"b", 2), (b"ab", 1), (b"abc", 1)],
-        );
-    }
-
-    #[test]
-    fn only_ascii_letters_have_a_case() {
-        assert_ranks(
-            b"AZ[ az[ @ ` Zz",
-            &[(b"az[", 2), (b"@", 1), (b"`", 1), (b"zz", 1)],
-        );
-        assert_ranks(
-            "É é".as_bytes(),
-            &[("É".as_bytes(), 1), ("é".as_bytes(), 1)],
-        );
+    #[track_caller]
+    fn assert_counts(text: &[u8], expected: &[(&[u8], u64)]) {
+        let expected = expected.iter().map(|&(word, count)| (word.to_vec(), count));
+        assert_eq!(counted(text), expected.collect());
     }
 
     #[test]
@@ -189,14 +210,21 @@ mod tests {
         for byte in 0..=255 {
             for text in [vec![byte], vec![b'x', byte], vec![byte; 15], vec![byte; 40]] {
                 let word = text.to_ascii_lowercase();
-                let expected = match byte {
-                    b' ' | 9..=13 if text[0] == b'x' => vec![(b"x".to_vec(), 1)],
-                    b' ' | 9..=13 => vec![],
-                    _ => vec![(word, 1)],
-                };
-                assert_eq!(ranked(&text, 10), printed(&expected), "{text:?}");
+                match byte {
+                    b' ' | 9..=13 if text[0] == b'x' => assert_counts(&text, &[(b"x", 1)]),
+                    b' ' | 9..=13 => assert_counts(&text, &[]),
+                    _ => assert_counts(&text, &[(&word, 1)]),
+                }
             }
         }
+    }
+
+    #[test]
+    fn only_ascii_letters_have_a_case() {
+        let expected: &[(&[u8], u64)] = &[(b"az[", 2), (b"@", 1), (b"`", 1), (b"zz", 1)];
+        assert_counts(b"AZ[ az[ @ ` Zz", expected);
+        let expected = &[("É".as_bytes(), 1), ("é".as_bytes(), 1)];
+        assert_counts("É é".as_bytes(), expected);
     }
 
     #[test]
@@ -204,39 +232,14 @@ mod tests {
         // NUL, so that only the length tells short words apart.
         for fill in [b'a', 0] {
             let words: Vec<_> = (1..=50).map(|length| vec![fill; length]).collect();
-            let text = words.join(&b' ');
-            let expected: Vec<_> = words.into_iter().map(|word| (word, 1)).collect();
-            assert_eq!(ranked(&text, 100), printed(&expected));
+            let expected = words.iter().map(|word| (word.clone(), 1)).collect();
+            assert_eq!(counted(&words.join(&b' ')), expected);
         }
     }
 
     #[test]
-    fn merged_counts_are_the_counts_of_all() {
-        let long = b"a-word-of-more-than-fifteen-bytes";
-        let parts = [&b"a b a "[..], long, b"", b"c b b", long];
-        assert_eq!(ranked_parts(&parts, 100), ranked(&parts.join(&b' '), 100));
-    }
-
-    #[test]
-    fn a_worker_keeps_few_words_and_few_bytes_of_long_ones_by_itself() {
-        let vocabulary = Vocabulary::new();
-        let mut counts = Counts::new(&vocabulary);
-        for (words, length, times, kept) in [
-            (100, 30_000, 1, 0),  // 3 MB
-            (10, 30_000, 20, 10), // 6 MB, but 0.3 MB of words
-            (60_000, 10, 1, 0),
-            (10, 10, 10_000, 10),
-        ] {
-            let text: String = (0..words).map(|n| format!("{n:0length$} ")).collect();
-            counts.add(&mut text.repeat(times).into_bytes());
-            assert_eq!(counts.short.len() + counts.long.len(), kept, "{words}");
-        }
-    }
-
-    #[test]
-    fn words_that_start_alike_are_in_byte_order() {
-        let fourteen = [b'a'; 14];
-        let with = |end: &[u8]| [&fourteen[..], end].concat();
+    fn words_are_ordered_by_their_bytes() {
+        let mut all: Vec<Vec<u8>> = vec![b"a".into(), b"a\0".into(), b"a\0\0".into(), b"b".into()];
         let ends = [
             &b""[..],
             b"\0",
@@ -246,18 +249,37 @@ mod tests {
             b"a",
             b"a\0",
             b"aa",
-            b"ab",
             b"b",
             b"\xff",
         ];
-        let words = ends.map(with);
-        let mut text = words.clone();
-        text.reverse();
-        let expected = words.map(|word| (word, 1));
-        assert_eq!(ranked(&text.join(&b' '), 100), printed(&expected));
-        assert_eq!(
-            ranked(b"b a\0\0 a a\0", 9),
-            printed(&[(&b"a"[..], 1), (b"a\0", 1), (b"a\0\0", 1), (b"b", 1)])
-        );
+        for length in [13, 14, 15] {
+            all.extend(ends.map(|end| [&vec![b'a'; length][..], end].concat()));
+        }
+        all.sort();
+        all.dedup();
+        let (sender, counts) = unbounded();
+        Counts::new(DefaultHashBuilder::default(), sender).add(all.join(&b' '));
+        let mut words: Vec<Word> = counts.iter().flatten().map(|(word, _)| word).collect();
+        words.sort();
+        assert!(words.iter().map(bytes).eq(all));
+    }
+
+    #[test]
+    fn a_worker_keeps_few_words_and_few_bytes_of_long_ones_by_itself() {
+        let (sender, sent) = unbounded();
+        let mut counts = Counts::new(DefaultHashBuilder::default(), sender);
+        for (words, length, times, kept) in [
+            (100, 30_000, 1, 0),  // 3 MB
+            (10, 30_000, 20, 10), // 6 MB, but 0.3 MB of words
+            (60_000, 10, 1, 0),
+            (10, 10, 10_000, 10),
+        ] {
+            let text: String = (0..words).map(|n| format!("{n:0length$} ")).collect();
+            counts.add(text.repeat(times).into_bytes());
+            assert_eq!(counts.short.len() + counts.long.len(), kept, "{words}");
+        }
+        drop(counts);
+        let sent: Vec<usize> = sent.iter().map(|counts| counts.len()).collect();
+        assert_eq!(sent, [100, 60_010, 10]);
     }
 }
