@@ -463,7 +463,7 @@ mod tests {
         // Blocks of 64 bytes, each ending after its last white space; compensated within a block,
         // then from block to block.
         let text = cancelling_floats();
-        let mut expected = rayon_sum::CompensatedSum::default();
+        let mut expected = rayon_sum::reproducible_sum::CompensatedSum::default();
         let mut rest = text.as_str();
         while !rest.is_empty() {
             let end = if rest.len() < 64 {
@@ -472,7 +472,7 @@ mod tests {
                 rest[..64].rfind('\n').unwrap() + 1
             };
             let (block, after) = rest.split_at(end);
-            let mut sum = rayon_sum::CompensatedSum::default();
+            let mut sum = rayon_sum::reproducible_sum::CompensatedSum::default();
             block
                 .lines()
                 .for_each(|line| sum.add(line.parse().unwrap()));

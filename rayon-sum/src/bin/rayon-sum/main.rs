@@ -13,7 +13,7 @@ use std::env;
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -101,12 +101,7 @@ impl Command {
         };
         match self {
             Command::Print(text) => cli::print(text)?,
-            Command::Demo { threads } => {
-                let pool = pool(threads)?;
-                cli::print(pool.install(demo::results))?;
-                // What cannot be shown is not missed.
-                let _ = io::stderr().write_all(pool.install(demo::picture).as_bytes());
-            }
+            Command::Demo { threads } => demo::demo(&pool(threads)?)?,
             Command::Sum { threads, files } => {
                 let inputs = files.into_iter().map(open);
                 let sum = pool(threads)?.install(|| inputs::sum(inputs, BLOCK_SIZE))?;
@@ -135,7 +130,7 @@ fn open(file: OsString) -> Input {
         }
     } else {
         Input {
-            name: cli::escaped(&file).to_string(),
+            name: cli::input_name(&file),
             reader: File::open(&file).map(boxed),
         }
     }

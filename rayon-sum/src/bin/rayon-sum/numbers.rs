@@ -1,6 +1,6 @@
 //! Numbers of three kinds, and how they add up.
 
-use rayon_sum::CompensatedSum;
+use rayon_sum::reproducible_sum::CompensatedSum;
 use std::fmt;
 
 /// A number as it stands in the input or as the result.
