@@ -1,11 +1,11 @@
 //! `par_iter` with `Result`: first error, stop early.
 //!
 //! Use it when one error makes the rest useless, and each run should return the
-//! same one. If any error will do, `collect` into a `Result<Vec<_>, _>`; to keep
-//! all errors, into a `Vec<Result<_, _>>`.
+//! same one. If any error will do, `collect` a `Result<Vec<_>, _>`; to keep all
+//! errors, a `Vec<Result<_, _>>`.
 //! Ends: with all results, or with the first error in the order of the items.
-//! Items behind a known error are skipped; each thread finishes its current one.
-//! A panic is re-raised.
+//! Each thread finishes its current item; those behind a known error are
+//! skipped. A panic is re-raised.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
@@ -33,7 +33,7 @@ where
 }
 
 /// The same with a value to work with, such as a buffer: `init` makes one for
-/// many items, as with `map_init`.
+/// many items, as with `map_init`. A progress bar counts in `map`.
 pub fn try_map_init<I, S, R, E>(
     items: I,
     init: impl Fn() -> S + Sync + Send,
@@ -44,8 +44,8 @@ where
     R: Send,
     E: Send,
 {
-    // The lowest index that has failed. `Relaxed`: what a thread sees late costs
-    // a call, no more; the results travel through `collect`.
+    // The lowest index that has failed. `Relaxed`: a thread that sees it late
+    // calls `map` in vain, no more. The results travel through `collect`.
     let failed = AtomicUsize::new(usize::MAX);
     let results: Vec<Option<Result<R, E>>> = items
         .enumerate()

@@ -1,8 +1,8 @@
 //! Count into buckets: `fold` and `reduce` into a HashMap.
 //!
-//! Use it when many items fall into few buckets. A `Mutex` around one map gives
-//! the same, but each item waits for the lock. For a dozen buckets with numbers,
-//! use an array in the same way.
+//! Use it when many items fall into few buckets. If they are numbered from 0,
+//! use an array in the same way. With a `Mutex` around one map, each item waits
+//! for the lock.
 //! Ends: when all items are counted. A panic is re-raised, and there is no map.
 //! Needs: `cargo add rayon`.
 //!

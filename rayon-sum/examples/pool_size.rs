@@ -2,9 +2,9 @@
 //!
 //! Use it when a program has `--threads`, or when some jobs must not take all
 //! cores. A library calls `par_iter`, and leaves the choice to its caller.
-//! Ends: `install` with what its closure returns or panics with. Dropping a pool
-//! does not wait for jobs that were spawned; a scope does. Returns an error if
-//! spawning a thread fails.
+//! Ends: `install` returns what its closure returns, or re-raises its panic. A
+//! scope waits for the jobs that it spawns; dropping a pool does not. Returns
+//! an error if a thread cannot be spawned.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
@@ -31,9 +31,10 @@ pub fn pool(threads: Option<NonZero<usize>>) -> Result<ThreadPool, ThreadPoolBui
         .build()
 }
 
-/// Computes in the pool, and uses the results as they come on the calling thread,
-/// which may block: on a channel, a file, a socket. A thread of the pool must not:
-/// with all of them blocked, nothing runs. So do not call it on one of them.
+/// Works in the pool, and uses the results as they come, on the calling thread.
+///
+/// That thread may block: on a channel, a file, a socket. A thread of the pool
+/// must not, as nothing runs once all of them block. So do not call it on one.
 pub fn as_they_come<T: Send, R: Send>(
     pool: &ThreadPool,
     items: Vec<T>,
@@ -74,12 +75,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool_of_3 = pool(THREE)?;
     let sum = || (1..=100_u32).into_par_iter().sum::<u32>(); // knows of no pool
     assert_eq!(pool_of_3.install(sum), 5050);
-    let names = pool_of_3.broadcast(|_| thread::current().name().map(String::from));
-    assert_eq!(
-        names,
-        ["pool-0", "pool-1", "pool-2"].map(|name| Some(name.into()))
-    );
-    println!("in a pool of 3: 5050, on pool-0, pool-1, pool-2");
+    let name = || thread::current().name().map_or(String::new(), String::from);
+    let names = pool_of_3.broadcast(|_| name()).join(", ");
+    println!("in a pool of 3: 5050, on {names}");
 
     // `install` is no setting: it holds for its closure alone.
     assert_eq!(pool_of_3.install(rayon::current_num_threads), 3);
@@ -121,12 +119,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(squares, [1, 4, 9]);
     println!("one thread works while its results are used: {squares:?}");
 
-    let nested = || {
-        let inner = || (0..8).into_par_iter().map(|_| rayon::current_num_threads());
-        let threads = (0..8).into_par_iter().map(|_| inner().max());
-        threads.collect::<Vec<_>>()
+    let inner = |_| {
+        (0..4)
+            .into_par_iter()
+            .map(|_| rayon::current_num_threads())
+            .max()
     };
-    assert_eq!(pool_of_3.install(nested), [Some(3); 8]);
+    let threads: Vec<_> = pool_of_3.install(|| (0..4).into_par_iter().map(inner).collect());
+    assert_eq!(threads, [Some(3); 4]);
     println!("nested `par_iter`: still 3 threads");
 
     // So it must hold no lock that those jobs want: see `recursion.rs`.
@@ -139,8 +139,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert!(ran_meanwhile);
     println!("nested pools: a thread that waits for one runs other jobs of its own");
 
-    // The case that goes wrong: a panic; a second global pool. The first one is
-    // made by this, or by any `par_iter` outside of a pool.
+    // The case that goes wrong: a panic, or a second global pool.
     let work_panics = || as_they_come(&pool_of_1, vec![0], |n| 1 / n, |_: u32| ());
     assert!(catch_unwind(AssertUnwindSafe(work_panics)).is_err());
     let use_panics = || as_they_come(&pool_of_1, vec![1, 2], |n| n, |n| assert_eq!(n, 0));
@@ -148,14 +147,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(pool_of_1.install(sum), 5050);
     println!("a panic reaches the caller, and the pool works on");
 
-    ThreadPoolBuilder::new().num_threads(2).build_global()?;
+    // The first `par_iter` outside of a pool makes one as well. The error is
     // "The global thread pool has already been initialized."
-    assert!(
-        ThreadPoolBuilder::new()
-            .num_threads(4)
-            .build_global()
-            .is_err()
-    );
+    let global = |threads| ThreadPoolBuilder::new().num_threads(threads).build_global();
+    global(2)?;
+    assert!(global(4).is_err());
     assert_eq!(rayon::current_num_threads(), 2);
     println!("a second global pool is an error");
     Ok(())

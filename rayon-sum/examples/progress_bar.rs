@@ -16,8 +16,8 @@ use indicatif::{ParallelProgressIterator, ProgressBar};
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Maps all items, with a bar such as `ProgressBar::new(0)`, in a style of yours.
-/// To print meanwhile, call `println` on a clone of it.
+/// Maps all items under a bar such as `ProgressBar::new(0)`, in any style. To
+/// print meanwhile, call `println` on a clone of it.
 pub fn map_with_bar<T: Sync, R: Send>(
     items: &[T],
     bar: ProgressBar,
@@ -32,7 +32,7 @@ pub fn map_with_bar<T: Sync, R: Send>(
             .progress_with(bar.clone()) // before `map`, it would count what begins
             .collect()
     }));
-    // A destructor would not do: indicatif does not draw while its thread unwinds.
+    // Not in a destructor: indicatif draws nothing while the thread unwinds.
     bar.finish_and_clear();
     match mapped {
         Ok(results) => results,

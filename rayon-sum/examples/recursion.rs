@@ -28,8 +28,8 @@ pub enum Tree<T> {
 
 /// Adds up a number of each leaf.
 ///
-/// To hand over a half costs as much as some 100 additions, so only the uppermost
-/// `levels` of the tree do. With 4 there are 16 parts: each thread gets some, and
+/// `join` costs as much as some 100 additions, so only the upper `levels` of
+/// the tree are split. With 4 there are 16 parts: each thread gets some, and
 /// one that has finished steals from the others. With 0, the caller adds alone.
 pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
     match tree {

@@ -1,3 +1,45 @@
-//! t
+//! Rayon: parallel iterators over what is in memory, on a pool of threads that steal work from each
+//! other.
+//!
+//! [`exact_sum`] and [`reproducible_sum`] are modules: copy the file. All others below are recipes:
+//! copy what stands above `fn main`, the rest demonstrates it. The search finds each by the words
+//! for what you want.
+//!
+//! Work that waits, for files, sockets or locks, blocks the threads of the pool, of which there are
+//! as many as cores. For that, and for the other mechanisms, see the crates `threads_fork_join`,
+//! `channels_pipeline`, `futures_async` and `atomics_counter`.
+
+#[doc(alias(
+    "sum",
+    "parallel sum",
+    "integer overflow",
+    "attempt to add with overflow",
+    "i128",
+    "checked_add",
+    "widening sum"
+))]
 pub mod exact_sum;
+#[cfg(all(doc, not(doctest)))]
+mod recipes;
+#[doc(alias(
+    "float sum",
+    "deterministic",
+    "non-deterministic float sum",
+    "reproducible",
+    "Kahan",
+    "Kahan summation",
+    "Neumaier",
+    "compensated summation",
+    "floating point",
+    "par_chunks"
+))]
 pub mod reproducible_sum;
+
+#[cfg(all(doc, not(doctest)))]
+#[doc(inline)]
+pub use recipes::*;
+
+/// The examples of the README, which are also those of the modules, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

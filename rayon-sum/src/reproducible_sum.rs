@@ -294,7 +294,7 @@ mod tests {
     fn up_to_three_chunks_of_8192_the_calling_thread_adds_alone() {
         // It is none of the pool's: had it asked the pool, others would convert.
         let caller = thread::current().id();
-        let sum = reproducible_sum_by(&vec![(); 3 * 8192], |()| {
+        let sum = reproducible_sum_by(&[(); 3 * 8192], |()| {
             assert_eq!(thread::current().id(), caller);
             1.0
         });

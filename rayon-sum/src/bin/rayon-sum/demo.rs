@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Some 50 to 100 ms of work for one core. Larger numbers take longer, so a thread that has finished the
+/// Some 25 to 60 ms of work for one core. Larger numbers take longer, so a thread that has finished the
 /// first half steals from the second one.
-const NUMBERS: u32 = 300_000;
+const NUMBERS: u32 = 200_000;
 
 /// As many as fit on a line.
 const CHUNKS: u32 = 64;
@@ -119,7 +119,7 @@ mod tests {
         let chunks = [chunk(0, 0, 20), chunk(0, 20, 57), chunk(2, 20, 122)];
         let (first, second) = ("█".repeat(28), "█".repeat(51));
         let expected = format!(
-            "Primes below 300000: alone 180.0 ms, pool of 3: 122.0 ms, 1.5 times as fast
+            "Primes below 200000: alone 180.0 ms, pool of 3: 122.0 ms, 1.5 times as fast
 taken by  002
 thread 0 |{first}▒{:32}| took 2
 thread 2 |{:10}{second}| took 1
