@@ -24,7 +24,7 @@ pub fn histogram<T: Sync, K: Eq + Hash + Send>(
 ) -> HashMap<K, usize> {
     items
         .par_iter()
-        // Rayon cuts the items into parts, and makes a map for each.
+        // Rayon cuts the items into chunks, and makes a map for each.
         .fold(HashMap::new, |mut counts, item| {
             *counts.entry(bucket(item)).or_default() += 1;
             counts
@@ -65,7 +65,7 @@ fn main() {
     assert_eq!(shared, counts);
     println!("the same with a Mutex, locked {} times", words.len());
 
-    // The case that goes wrong: a first map that is not empty. Each part starts
+    // The case that goes wrong: a first map that is not empty. Each chunk starts
     // with it, and each `reduce` adds it once more.
     let one_rose = || HashMap::from([("rose", 1)]);
     let count = |mut counts: HashMap<&'static str, usize>, _: &&str| {

@@ -29,7 +29,7 @@ pub enum Tree<T> {
 /// Adds up a number of each leaf.
 ///
 /// `join` costs as much as some 100 additions, so only the upper `levels` of
-/// the tree are split. With 4 there are 16 parts: each thread gets some, and
+/// the tree are split. With 4 there are 16 chunks: each thread gets some, and
 /// one that has finished steals from the others. With 0, the caller adds alone.
 pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
     match tree {
@@ -46,8 +46,8 @@ pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + 
 
 /// Adds the sum of a tree to a total that is behind a `Mutex`.
 pub fn add_sum<T: Sync>(total: &Mutex<u64>, tree: &Tree<T>, number: &(impl Fn(&T) -> u64 + Sync)) {
-    let sum = sum(tree, 4, number); // before the lock: a guard across `join` deadlocks
-    *total.lock().unwrap_or_else(PoisonError::into_inner) += sum;
+    let added = sum(tree, 4, number); // before the lock: a guard across `join` deadlocks
+    *total.lock().unwrap_or_else(PoisonError::into_inner) += added;
 }
 
 fn main() -> Result<(), rayon::ThreadPoolBuildError> {

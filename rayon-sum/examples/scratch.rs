@@ -16,8 +16,8 @@ use rayon::prelude::*;
 
 /// Maps items with a buffer that is made once for many of them.
 ///
-/// Rayon cuts the items into parts, and makes a buffer for each: more of them
-/// than threads. Where that is too many, `with_min_len` makes the parts longer.
+/// Rayon cuts the items into chunks, and makes a buffer for each: more of them
+/// than threads. If these are too many, `with_min_len` makes longer chunks.
 pub fn map_with_buffer<T: Sync, B: Default, R: Send>(
     items: &[T],
     map: impl Fn(&mut B, &T) -> R + Sync + Send,

@@ -2,8 +2,8 @@
 //! other.
 //!
 //! [`exact_sum`] and [`reproducible_sum`] are modules: copy the file. All others below are recipes:
-//! copy what stands above `fn main`, the rest demonstrates it. The search finds each by the words
-//! for what you want.
+//! copy what stands above `fn main`, the rest demonstrates it. Search for what you want to do: each is
+//! found by many words.
 //!
 //! Work that waits, for files, sockets or locks, blocks the threads of the pool, of which there are
 //! as many as cores. For that, and for the other mechanisms, see the crates `threads_fork_join`,
@@ -39,7 +39,7 @@ pub mod reproducible_sum;
 #[doc(inline)]
 pub use recipes::*;
 
-/// The examples of the README, which are also those of the modules, compiled and run.
+/// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

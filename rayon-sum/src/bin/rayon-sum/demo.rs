@@ -39,7 +39,7 @@ fn results() -> String {
 
 /// A chunk of the work: which thread took it, and when.
 struct Chunk {
-    thread: usize,
+    taker: usize,
     busy: (Duration, Duration),
 }
 
@@ -57,9 +57,9 @@ fn picture(pool: &ThreadPool) -> String {
     let work = |chunk| {
         let begun = start.elapsed();
         let sum = sum_of_primes(numbers(chunk));
-        let thread = rayon::current_thread_index().unwrap_or(0);
+        let taker = rayon::current_thread_index().unwrap_or(0);
         let busy = (begun, start.elapsed());
-        (sum, Chunk { thread, busy })
+        (sum, Chunk { taker, busy })
     };
     let (sums, chunks): (Vec<u64>, Vec<Chunk>) =
         pool.install(|| (0..CHUNKS).into_par_iter().map(work).unzip());
@@ -78,15 +78,15 @@ fn sum_of_primes(numbers: Range<u32>) -> u64 {
 fn describe(chunks: &[Chunk], threads: usize, alone: Duration, together: Duration) -> String {
     let ratio = alone.as_secs_f64() / together.as_secs_f64();
     let [alone, together] = [alone, together].map(|time| time.as_secs_f64() * 1e3);
-    let digit = |chunk: &Chunk| char::from_digit(chunk.thread as u32, 36).unwrap_or('+');
+    let digit = |chunk: &Chunk| char::from_digit(chunk.taker as u32, 36).unwrap_or('+');
     let takers: String = chunks.iter().map(digit).collect();
 
     let mut lanes = Vec::new();
-    for thread in 0..threads {
-        let own = chunks.iter().filter(|chunk| chunk.thread == thread);
+    for index in 0..threads {
+        let own = chunks.iter().filter(|chunk| chunk.taker == index);
         let busy: Vec<_> = own.map(|chunk| chunk.busy).collect();
         if !busy.is_empty() && lanes.len() < LANES {
-            let (name, note) = (format!("thread {thread}"), format!("took {}", busy.len()));
+            let (name, note) = (format!("thread {index}"), format!("took {}", busy.len()));
             lanes.push(Lane { name, busy, note });
         }
     }
@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn the_picture_shows_who_took_which_chunk_and_when() {
         let ms = Duration::from_millis;
-        let chunk = |thread, from, to| Chunk {
-            thread,
+        let chunk = |taker, from, to| Chunk {
+            taker,
             busy: (ms(from), ms(to)),
         };
         let chunks = [chunk(0, 0, 20), chunk(0, 20, 57), chunk(2, 20, 122)];
@@ -135,7 +135,7 @@ thread 2 |{:10}{second}| took 1
         for threads in [1, 5, 6, 40, 512] {
             let time = Duration::from_secs(1);
             let chunks = (0..CHUNKS as usize).map(|n| Chunk {
-                thread: n % threads,
+                taker: n % threads,
                 busy: (Duration::ZERO, time),
             });
             let text = describe(&chunks.collect::<Vec<_>>(), threads, time, time);

@@ -80,10 +80,14 @@ mod tests {
         let picture = draw(&[
             lane("one", &[(0, 350)], "1"),
             lane("2", &[(350, 700)], "22"),
-            lane("3", &[(0, 10), (20, 25), (30, 31), (690, 699)], ""),
+            lane(
+                "3",
+                &[(0, 10), (20, 25), (30, 31), (40, 47), (690, 699)],
+                "",
+            ),
         ]);
         let (full, blank) = ("█".repeat(35), " ".repeat(35));
-        let third = format!("█ ▒░{}█", " ".repeat(65));
+        let third = format!("█ ▒░▓{}█", " ".repeat(64));
         let expected = format!(
             "one |{full}{blank}| 1\n2   |{blank}{full}| 22\n3   |{third}|\n{:4}0{:>71}\n",
             "", "700.0 ms"
