@@ -38,7 +38,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// What kind of number a total is: that of the least exact number in it.
+/// The kind of a total: the least exact one among its numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     #[default]
@@ -99,7 +99,7 @@ impl Total {
         self.special += later.special;
     }
 
-    /// Carries, so that `low` is between 0 and 2^64 and `fraction` between 0 and 1.
+    /// Carries, so that `low` is at least 0 and below 2^64, and `fraction` at least 0 and below 1.
     fn carry(&mut self) {
         self.low += self.fraction.div_euclid(ONE);
         self.fraction = self.fraction.rem_euclid(ONE);

@@ -23,7 +23,7 @@ pub fn sum_tokens(block: &[u8], longest: usize) -> (u64, Result<Total, String>) 
                 Some(fraction) => total.add(Number::Decimal { whole, fraction }),
             }
             rest = after;
-        } else if let Some((value, after)) = float(rest) {
+        } else if let Some((value, after)) = float(rest, longest) {
             total.add(Number::Float(value));
             rest = after;
             float_first = true;
@@ -63,11 +63,12 @@ fn short(bytes: &[u8]) -> Option<(i64, Option<i64>, &[u8])> {
 }
 
 /// Takes a number with an exponent off the front.
-fn float(bytes: &[u8]) -> Option<(f64, &[u8])> {
+fn float(bytes: &[u8], longest: usize) -> Option<(f64, &[u8])> {
     let (value, length) = fast_float2::parse_partial::<f64, _>(bytes).ok()?;
     let (token, rest) = bytes.split_at(length);
     let is_float = token.iter().rev().any(|byte| matches!(byte, b'e' | b'E'));
-    (is_float && value.is_finite() && ends(rest)).then_some((value, rest))
+    let is_float = is_float && length < longest && ends(rest);
+    (is_float && value.is_finite()).then_some((value, rest))
 }
 
 fn ends(token: &[u8]) -> bool {
