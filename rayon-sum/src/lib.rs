@@ -19,8 +19,6 @@
     "widening sum"
 ))]
 pub mod exact_sum;
-#[cfg(all(doc, not(doctest)))]
-mod recipes;
 #[doc(alias(
     "float sum",
     "deterministic",
@@ -35,9 +33,9 @@ mod recipes;
 ))]
 pub mod reproducible_sum;
 
+// Not a module that is re-exported: the search would not find its words.
 #[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
+include!("recipes.rs");
 
 /// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]

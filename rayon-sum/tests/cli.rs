@@ -170,6 +170,10 @@ fn a_number_that_cannot_be_added_is_located_and_no_sum_is_printed() {
     ] {
         assert_fails(&["-"], input.as_bytes(), 1, message);
     }
+    // A token as long as a block is refused.
+    assert_prints(&["-"], "0".repeat(262_143).as_bytes(), "0\n");
+    let message = format!("standard input:1: \"{}\"... is too long", "0".repeat(30));
+    assert_fails(&["-"], "0".repeat(262_144).as_bytes(), 1, &message);
     let sevens = "7".repeat(30);
     let message = format!("standard input:1: \"{sevens}\"... is too long for a number\n");
     assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &message);

@@ -76,7 +76,7 @@ pub fn blocks(inputs: impl Iterator<Item = Input>, size: usize) -> impl Iterator
     })
 }
 
-/// Reads `size` bytes, then up to the next white space. Returns whether the input has ended.
+/// Reads `size` bytes, then up to the next white space. Returns whether the input has ended before.
 ///
 /// Where a block ends must not depend on how much a pipe has ready.
 fn read_block(reader: &mut impl BufRead, size: usize, text: &mut Vec<u8>) -> io::Result<bool> {
@@ -84,15 +84,15 @@ fn read_block(reader: &mut impl BufRead, size: usize, text: &mut Vec<u8>) -> io:
     if reader.by_ref().take(limit).read_to_end(text)? < size {
         return Ok(true);
     }
+    // The limit may cut a token, which is then at least as long as a block.
     for byte in reader.by_ref().take(limit).bytes() {
         let byte = byte?;
         text.push(byte);
         if byte.is_ascii_whitespace() {
-            return Ok(false);
+            break;
         }
     }
-    // At the end of the input, or within a token of `size` bytes.
-    Ok(text.len() < 2 * size)
+    Ok(false)
 }
 
 fn skip_byte_order_mark(text: &mut Vec<u8>) -> io::Result<()> {
