@@ -1,4 +1,4 @@
-//! `cargo bench -p rayon-sum`: the library's sums against the lines that they stand for.
+//! `cargo bench -p rayon-sum --features bench`: the library's sums against the lines that they stand for.
 //!
 //! Every answer is checked while it is timed. The values are small integers, so that even a plain
 //! float sum is exact.
@@ -50,7 +50,7 @@ mod integers {
 
     #[divan::bench(args = LENGTHS)]
     fn exact_sum(bencher: Bencher, length: usize) {
-        time::<i64, i128>(bencher, length, rayon_sum::exact_sum);
+        time::<i64, i128>(bencher, length, rayon_sum::exact_sum::exact_sum);
     }
 }
 
@@ -65,6 +65,10 @@ mod floats {
 
     #[divan::bench(args = LENGTHS)]
     fn reproducible_sum(bencher: Bencher, length: usize) {
-        time::<f64, f64>(bencher, length, rayon_sum::reproducible_sum);
+        time::<f64, f64>(
+            bencher,
+            length,
+            rayon_sum::reproducible_sum::reproducible_sum,
+        );
     }
 }

@@ -1,71 +1,104 @@
-//! Stop a parallel loop early: because of what it found, from outside, or because of a panic.
+//! Cancel a rayon job, early exit.
 //!
-//! Use it when items are many and short; rayon never interrupts one, so a long item has to look at
-//! the flag itself.
-//! Ends: soon after the stop. Each thread looks between two items, and may start one more; items
-//! that run are finished. A panic does not stop the others before it is raised again in the caller,
-//! unless `panic_fuse` says so.
+//! Use it when the items are many and short. Rayon never interrupts an item: a
+//! long one must look at the flag itself.
+//! Ends: soon after the stop, as each thread finishes its current item. A panic
+//! is re-raised; it stops the other threads only with `panic_fuse`.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
-//! found 7, so stopped
-//! cancelled after 3 of 1000 items
-//! panicked, and other items ran on
-//! panicked, and with panic_fuse none did
+//! found 7 with 8 checks
+//! cancelled after 3 items
+//! not cancelled: all 1000 items
+//! after a panic without panic_fuse: other items ran
+//! after a panic with panic_fuse: none
 //! ```
 
 use rayon::prelude::*;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-const ITEMS: usize = 1000;
+/// Returns whichever match is found first, and stops the search. For the first
+/// match in the order of the items, use `find_first`.
+pub fn search<I: ParallelIterator>(
+    items: I,
+    is_match: impl Fn(&I::Item) -> bool + Sync + Send,
+) -> Option<I::Item> {
+    items.find_any(is_match)
+}
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The first that anybody finds; for the first in order there is `find_first`.
-    let found = (0..ITEMS).into_par_iter().find_any(|&n| n % ITEMS == 7);
-    assert_eq!(found, Some(7));
-    println!("found 7, so stopped");
-
-    // From here on one thread, which goes from 0 up, so that counts are the same on every run.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    // Relaxed: the flag says nothing about other memory, and the counts are read after the end.
-    let (cancelled, done) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let work = |n| {
-        if cancelled.load(Relaxed) {
-            return None; // tells `try_for_each`
+/// Works on all items, or until another thread sets `cancel`: a Ctrl-C handler,
+/// a deadline, the user interface. Returns whether all are done.
+pub fn for_each_until<I: ParallelIterator>(
+    items: I,
+    cancel: &AtomicBool,
+    work: impl Fn(I::Item) + Sync + Send,
+) -> bool {
+    let done = items.try_for_each(|item| {
+        // `Relaxed`: the flag says nothing about other data.
+        if cancel.load(Relaxed) {
+            return None; // `try_for_each` starts no other item
         }
-        if done.fetch_add(1, Relaxed) == 2 {
-            cancelled.store(true, Relaxed); // as another thread would, or a Ctrl-C handler
-        }
-        Some(n)
-    };
-    let ended = pool.install(|| {
-        (0..ITEMS)
-            .into_par_iter()
-            .try_for_each(|n| work(n).map(drop))
+        work(item);
+        Some(())
     });
-    assert_eq!((ended, done.load(Relaxed)), (None, 3));
-    println!("cancelled after 3 of {ITEMS} items");
+    done.is_some()
+}
+
+/// Works on all items; a panic stops the other threads, then is re-raised.
+pub fn for_each_or_panic<I: ParallelIterator>(items: I, work: impl Fn(I::Item) + Sync + Send) {
+    items.panic_fuse().for_each(work);
+}
+
+fn main() -> Result<(), rayon::ThreadPoolBuildError> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicUsize;
+
+    // So many that a pass over all of them would never end. One thread goes
+    // from 0 up, so the counts are the same on every run.
+    let items = || (0..u64::MAX).into_par_iter();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let calls = AtomicUsize::new(0); // read after all have ended
+
+    let found = pool.install(|| {
+        search(items(), |item| {
+            calls.fetch_add(1, Relaxed);
+            item % 100 == 7
+        })
+    });
+    assert_eq!((found, calls.swap(0, Relaxed)), (Some(7), 8));
+    println!("found 7 with 8 checks");
+
+    let cancel = AtomicBool::new(false);
+    let done = pool.install(|| {
+        for_each_until(items(), &cancel, |item| {
+            calls.fetch_add(1, Relaxed);
+            if item == 2 {
+                cancel.store(true, Relaxed); // as another thread would
+            }
+        })
+    });
+    assert_eq!((done, calls.swap(0, Relaxed)), (false, 3));
+    println!("cancelled after 3 items");
+
+    let go_on = AtomicBool::new(false);
+    let count = |_| _ = calls.fetch_add(1, Relaxed);
+    assert!(for_each_until((0..1000).into_par_iter(), &go_on, count));
+    assert_eq!(calls.swap(0, Relaxed), 1000);
+    println!("not cancelled: all 1000 items");
 
     // The case that goes wrong: an item panics.
-    let calls_until_panic = |fuse: bool| {
-        let calls = AtomicUsize::new(0);
-        let work = |n| {
-            calls.fetch_add(1, Relaxed);
-            assert_ne!(n, 0, "on purpose");
-        };
-        let items = (0..ITEMS).into_par_iter();
-        let run = || match fuse {
-            true => items.panic_fuse().for_each(work),
-            false => items.for_each(work),
-        };
-        let panicked = panic::catch_unwind(AssertUnwindSafe(|| pool.install(run)));
-        assert!(panicked.is_err());
-        calls.into_inner()
+    let work = |item: u64| {
+        assert_ne!(item, 0, "the first item fails");
+        calls.fetch_add(1, Relaxed);
     };
-    assert!(calls_until_panic(false) > 1);
-    println!("panicked, and other items ran on");
-    assert_eq!(calls_until_panic(true), 1);
-    println!("panicked, and with panic_fuse none did");
+    let plain = || pool.install(|| (0..1000).into_par_iter().for_each(work));
+    assert!(catch_unwind(AssertUnwindSafe(plain)).is_err());
+    assert_ne!(calls.swap(0, Relaxed), 0);
+    println!("after a panic without panic_fuse: other items ran");
+
+    let fused = || pool.install(|| for_each_or_panic(items(), work));
+    assert!(catch_unwind(AssertUnwindSafe(fused)).is_err());
+    assert_eq!(calls.into_inner(), 0);
+    println!("after a panic with panic_fuse: none");
     Ok(())
 }

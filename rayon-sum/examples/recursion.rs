@@ -1,64 +1,111 @@
-//! Divide and conquer: `join` two halves, down to a cutoff.
+//! Divide and conquer: `join`; deadlock with a `Mutex`.
 //!
-//! Use it when the work is a tree, or is cut where the data say; for a slice, a parallel iterator
-//! cuts by itself.
-//! Ends: when both halves have ended, even if one of them panics; then the panic is raised again in
-//! the caller, that of the first half if both do.
+//! Use it when the work is a tree, or is cut where the data say. For a slice, a
+//! parallel iterator cuts by itself; for nodes with many children, there is
+//! `rayon::iter::walk_tree`.
+//! Ends: when both halves have ended, even if one panics. That panic is
+//! re-raised; with two, the one of the first half. While a thread waits for
+//! `join`, it runs other jobs: if one wants a lock that it holds, it deadlocks.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
-//! 2147450880, joined 15 times
-//! without a cutoff: the same, joined 65535 times
+//! the leaves of both halves at the same time: 10
+//! below the cutoff: one thread
+//! the lock was free while the leaves were added up: 20
 //! the first half panics: the second one has ended
 //! a lock held across join: the other half cannot get it
 //! ```
 
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-/// Adds up a tree: below each node `n` are `2 * n` and `2 * n + 1`, up to 65,535.
+/// A binary tree.
+pub enum Tree<T> {
+    /// Holds an item.
+    Leaf(T),
+    /// Holds two trees.
+    Node(Box<Tree<T>>, Box<Tree<T>>),
+}
+
+/// Adds up a number of each leaf.
 ///
-/// To hand over a half costs as much as some 100 additions. So only the uppermost `levels` do: of
-/// 16 parts each thread gets some, and one that has finished steals from the others.
-fn sum(n: u64, levels: u32, joins: &AtomicUsize) -> u64 {
-    if n > 65_535 {
-        return 0;
+/// `join` costs as much as some 100 additions, so only the upper `levels` of
+/// the tree are split. With 4 there are 16 chunks: each thread gets some, and
+/// one that has finished steals from the others. With 0, the caller adds alone.
+pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
+    match tree {
+        Tree::Leaf(leaf) => number(leaf),
+        Tree::Node(left, right) if levels == 0 => sum(left, 0, number) + sum(right, 0, number),
+        Tree::Node(left, right) => {
+            let below = levels - 1;
+            let (left, right) =
+                rayon::join(|| sum(left, below, number), || sum(right, below, number));
+            left + right
+        }
     }
-    let half = |child| sum(child, levels.saturating_sub(1), joins);
-    let (left, right) = if levels == 0 {
-        (half(2 * n), half(2 * n + 1))
-    } else {
-        joins.fetch_add(1, Relaxed); // read after all have ended
-        rayon::join(|| half(2 * n), || half(2 * n + 1))
-    };
-    n + left + right
+}
+
+/// Adds the sum of a tree to a total that is behind a `Mutex`.
+pub fn add_sum<T: Sync>(total: &Mutex<u64>, tree: &Tree<T>, number: &(impl Fn(&T) -> u64 + Sync)) {
+    let added = sum(tree, 4, number); // before the lock: a guard across `join` deadlocks
+    *total.lock().unwrap_or_else(PoisonError::into_inner) += added;
 }
 
 fn main() -> Result<(), rayon::ThreadPoolBuildError> {
-    let joins = AtomicUsize::new(0);
-    let total = sum(1, 4, &joins);
-    assert_eq!((total, joins.swap(0, Relaxed)), ((1..=65_535).sum(), 15));
-    println!("{total}, joined 15 times");
-    assert_eq!(sum(1, u32::MAX, &joins), total);
-    assert_eq!(joins.into_inner(), 65_535);
-    println!("without a cutoff: the same, joined 65535 times");
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::thread;
+
+    let node = |left, right| Tree::Node(Box::new(left), Box::new(right));
+    let small = |n| node(Tree::Leaf(n), Tree::Leaf(n + 1));
+    let tree = node(small(1), small(3));
+
+    // The first and the last leaf wait for each other.
+    let pool_of_2 = rayon::ThreadPoolBuilder::new().num_threads(2).build()?;
+    let both = Barrier::new(2);
+    let number = |&leaf: &u64| {
+        if leaf == 1 || leaf == 4 {
+            both.wait();
+        }
+        leaf
+    };
+    let total = pool_of_2.install(|| sum(&tree, 1, &number));
+    println!("the leaves of both halves at the same time: {total}");
+
+    let caller = thread::current().id(); // not of the pool, as `join` would be
+    let number = |&leaf: &u64| {
+        assert_eq!(thread::current().id(), caller);
+        leaf
+    };
+    assert_eq!(sum(&tree, 0, &number), 10);
+    println!("below the cutoff: one thread");
+
+    let shared = Mutex::new(10);
+    let number = |&leaf: &u64| {
+        assert!(shared.try_lock().is_ok());
+        leaf
+    };
+    let pool_of_1 = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    pool_of_1.install(|| add_sum(&shared, &tree, &number));
+    let total = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("the lock was free while the leaves were added up: {total}");
 
     // The case that goes wrong: one half panics, or a lock is held.
-    let ended = AtomicUsize::new(0);
-    let first = || assert_eq!(total, 0, "on purpose");
-    let both = || rayon::join(first, || ended.fetch_add(1, Relaxed));
-    let panicked = panic::catch_unwind(AssertUnwindSafe(both));
-    assert_eq!((panicked.is_err(), ended.into_inner()), (true, 1));
+    let ended = AtomicUsize::new(0); // read after both have ended
+    let number = |&leaf: &u64| {
+        assert_ne!(leaf, 1, "the first leaf fails");
+        ended.fetch_add(1, Relaxed);
+        leaf
+    };
+    let panics = || pool_of_2.install(|| sum(&tree, 4, &number));
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(ended.into_inner(), 3);
     println!("the first half panics: the second one has ended");
 
-    // While a thread of the pool waits for a half, it runs any job of the pool, such as one that
-    // wants the lock it holds: with `lock` in place of `try_lock` this would hang. Let go of it
-    // before. (One thread, so that this is sure to happen.)
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    // With `lock` in place of `try_lock`, this would never return.
     let lock = Mutex::new(());
-    let ((), fails) = pool.install(|| {
-        let _held = lock.lock();
+    let ((), fails) = pool_of_1.install(|| {
+        let _guard = lock.lock();
         rayon::join(|| (), || lock.try_lock().is_err())
     });
     assert!(fails);

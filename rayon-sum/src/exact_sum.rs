@@ -1,5 +1,14 @@
-//! Adds up the integers of a slice in parallel, exactly: those of at most 64 bits on any build
-//! profile.
+//! Parallel sum of integers without overflow.
+//!
+//! ```ignore
+//! use exact_sum::exact_sum;
+//!
+//! assert_eq!(exact_sum(&[2_000_000_000_i32; 3]), 6_000_000_000);
+//! assert_eq!(exact_sum(&[u64::MAX, u64::MAX]), 2 * i128::from(u64::MAX));
+//!
+//! let balance = exact_sum(&[i64::MAX, 1, -2]);
+//! assert_eq!(i64::try_from(balance), Ok(i64::MAX - 1));
+//! ```
 //!
 //! # When to use it
 //!
@@ -7,7 +16,7 @@
 //! checks, a partial sum that does not fit panics, even where the total would fit; without, a total
 //! that does not fit wraps silently. The remedy is one line, which widens before it adds:
 //!
-//! ```
+//! ```ignore
 //! use rayon::prelude::*;
 //!
 //! let values = [i64::MAX, i64::MAX, i64::MIN];
@@ -24,8 +33,8 @@
 //!   cache, and as fast beyond.
 //! - For `usize` and `isize`, which are not `Into<i128>`: write the line, with `value as i128`.
 //! - When values arrive over time: send batches of them through a channel pipeline.
-//! - While holding a lock: a thread of the pool that waits for rayon may run another of its jobs
-//!   meanwhile, and that job may want the same lock.
+//! - While holding a lock, as with all of rayon: a thread of the pool that waits for rayon may run
+//!   another of its jobs meanwhile. If that job wants the same lock, it deadlocks.
 //!
 //! # How it ends
 //!
@@ -34,7 +43,14 @@
 //! another parallel iterator. If a conversion of yours panics, rayon finishes or skips the other
 //! parts and raises that panic again on the calling thread.
 //!
+//! # To use it
+//!
+//! Declare it with `#[allow(dead_code, unreachable_pub)] mod exact_sum;`. The tests start at
+//! `#[cfg(test)]`; cut them off if you do not want them.
+//!
 //! Needs: `cargo add rayon`.
+//!
+//! Its tests: nothing more.
 
 use rayon::prelude::*;
 
@@ -57,18 +73,6 @@ const MIN_LEN: usize = 1 << 16;
 /// If converting a value does; with overflow checks, if a sum of `i128` values overflows; or if
 /// rayon cannot start the threads of its global pool, which the first call outside of another pool
 /// does.
-///
-/// # Examples
-///
-/// ```
-/// use rayon_sum::exact_sum;
-///
-/// assert_eq!(exact_sum(&[2_000_000_000_i32; 3]), 6_000_000_000);
-/// assert_eq!(exact_sum(&[u64::MAX, u64::MAX]), 2 * i128::from(u64::MAX));
-///
-/// let balance = exact_sum(&[i64::MAX, 1, -2]);
-/// assert_eq!(i64::try_from(balance), Ok(i64::MAX - 1));
-/// ```
 #[must_use]
 pub fn exact_sum<T: Copy + Into<i128> + Sync>(values: &[T]) -> i128 {
     let values = values.par_iter().with_min_len(MIN_LEN);
@@ -182,24 +186,24 @@ mod tests {
     }
 
     #[test]
-    fn below_the_cutoff_the_calling_thread_adds_alone() {
+    fn below_2_to_the_17_values_the_calling_thread_adds_alone() {
         // It is none of the pool's: had it asked the pool, others would convert.
         let caller = thread::current().id();
-        let values = vec![Probe::OnlyOn(caller); 2 * MIN_LEN - 1];
-        assert_eq!(exact_sum(&values), 2 * MIN_LEN as i128 - 1);
+        let values = vec![Probe::OnlyOn(caller); (1 << 17) - 1];
+        assert_eq!(exact_sum(&values), (1 << 17) - 1);
     }
 
     #[test]
-    fn from_the_cutoff_on_two_threads_add_at_once() {
+    fn from_2_to_the_17_values_on_two_threads_add_at_once() {
         // The first and the last value wait for each other, so a sequential sum would never end.
         let sum = within_deadline(|| {
             let barrier = Barrier::new(2);
-            let mut values = vec![Probe::One; 2 * MIN_LEN];
+            let mut values = vec![Probe::One; 1 << 17];
             values[0] = Probe::Meet(&barrier);
-            values[2 * MIN_LEN - 1] = Probe::Meet(&barrier);
+            values[(1 << 17) - 1] = Probe::Meet(&barrier);
             in_pool(2, || exact_sum(&values))
         });
-        assert_eq!(sum, 2 * MIN_LEN as i128);
+        assert_eq!(sum, 1 << 17);
     }
 
     #[test]

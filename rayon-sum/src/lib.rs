@@ -1,29 +1,43 @@
-//! Sums of slices in parallel with [rayon], the pool of threads that steal work from each
-//! other: integers exactly, floats with the same bits on every run.
+//! Rayon: parallel iterators over what is in memory, on a pool of threads that steal work from each
+//! other.
 //!
-//! rayon is for computing on what is in memory already. Work that waits, for files, sockets or
-//! locks, blocks its threads, of which there are as many as cores.
+//! [`exact_sum`] and [`reproducible_sum`] are modules: copy the file. All others below are recipes:
+//! copy what stands above `fn main`, the rest demonstrates it. Search for what you want to do: each is
+//! found by many words.
 //!
-//! | you want | piece | it promises |
-//! |---|---|---|
-//! | to add up integers | [`exact_sum()`] | the true sum, as `i128`, of values of at most 64 bits |
-//! | to add up floats | [`reproducible_sum()`] | the same bits in any pool |
-//! | the running sum behind it | [`CompensatedSum`], in the same file | what rounding takes away is added back |
-//!
-//! Pieces are files to copy; so are the idioms, whole programs of one screen in `examples/`:
-//!
-//! | you want to | idiom |
-//! |---|---|
-//! | map in parallel, with an error | `fallible_map.rs` |
-//! | choose how many threads | `pool_size.rs` |
-//! | stop early | `cancel.rs` |
-//! | count into buckets | `histogram.rs` |
-//! | use one buffer for many items | `scratch.rs` |
-//! | change and sort a vector | `in_place.rs` |
-//! | divide and conquer | `recursion.rs` |
+//! Work that waits, for files, sockets or locks, blocks the threads of the pool, of which there are
+//! as many as cores. For that, and for the other mechanisms, see the crates `threads_fork_join`,
+//! `channels_pipeline`, `futures_async` and `atomics_counter`.
 
+#[doc(alias(
+    "sum",
+    "parallel sum",
+    "integer overflow",
+    "attempt to add with overflow",
+    "i128",
+    "checked_add",
+    "widening sum"
+))]
 pub mod exact_sum;
+#[doc(alias(
+    "float sum",
+    "deterministic",
+    "non-deterministic float sum",
+    "reproducible",
+    "Kahan",
+    "Kahan summation",
+    "Neumaier",
+    "compensated summation",
+    "floating point",
+    "par_chunks"
+))]
 pub mod reproducible_sum;
 
-pub use exact_sum::exact_sum;
-pub use reproducible_sum::{CompensatedSum, reproducible_sum};
+// Not a module that is re-exported: the search would not find its words.
+#[cfg(all(doc, not(doctest)))]
+include!("recipes.rs");
+
+/// Compiles and runs the examples of the README, which the modules show too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

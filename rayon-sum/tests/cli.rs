@@ -2,94 +2,52 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::thread;
+mod common;
 
-/// Where the program runs. Of this crate alone: a workspace shares the folder around it.
-fn folder() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_PKG_NAME"));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use common::*;
 
-fn rayon_sum(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rayon-sum"));
-    command.args(args).current_dir(folder());
-    command
-}
-
-/// Runs with `input` on standard input.
-fn run(args: &[&str], input: &[u8]) -> Output {
-    let mut command = rayon_sum(args);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    thread::scope(|scope| {
-        // Beside the reading, as either pipe may be full; the program may end before it has read all.
-        scope.spawn(move || _ = stdin.write_all(input));
-        child.wait_with_output().unwrap()
-    })
-}
-
-/// Exit code, standard output, standard error.
-fn outcome(output: Output) -> (Option<i32>, String, String) {
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-fn assert_prints(args: &[&str], input: &[u8], stdout: &str) {
-    assert_eq!(
-        outcome(run(args, input)),
-        (Some(0), stdout.into(), "".into()),
-        "{args:?}"
-    );
-}
-
-fn assert_fails(args: &[&str], input: &[u8], code: i32, stderr: &str) {
-    assert_eq!(
-        outcome(run(args, input)),
-        (Some(code), "".into(), stderr.into()),
-        "{args:?}"
-    );
-}
-
-/// Writes a file of its own for each test into the folder the program runs in.
-fn file(name: &str, content: impl AsRef<[u8]>) -> String {
-    fs::write(folder().join(name), content).unwrap();
-    name.into()
-}
-
-const DEMO: &str = "Sum is 55
+#[test]
+fn without_files_the_demonstration_runs_and_times_what_it_computes() {
+    const RESULTS: &str = "Sum is 55
 Squares are [1, 4, 9, 16, 25, 36, 49, 64, 81, 100]
 Even ones are [2, 4, 6, 8, 10]
 Product is 3628800
 ";
+    for threads in ["1", "3", "40"] {
+        let demo = run(&["--threads", threads], b"");
+        assert_eq!((demo.code, demo.stdout.as_str()), (Some(0), RESULTS));
+
+        let lines: Vec<&str> = demo.stderr.lines().collect();
+        assert!((4..=8).contains(&lines.len()), "{demo:?}");
+        assert!(
+            lines[0].contains(&format!("pool of {threads}: ")),
+            "{demo:?}"
+        );
+        // Two times, which an optimised build must not leave out, and their ratio.
+        let numbers = lines[0].split(' ').filter_map(|word| word.parse().ok());
+        let numbers: Vec<f64> = numbers.filter(|number| *number < 1e5).collect();
+        assert!(
+            matches!(numbers[..], [alone, together, ratio]
+            if alone > 0.0 && together > 0.0 && ratio > 0.0),
+            "{demo:?}"
+        );
+        assert_fits(&demo.stderr);
+    }
+}
 
 #[test]
-fn without_files_the_demonstration_runs() {
-    for threads in [1, 3, 40] {
-        let output = run(&["--threads", &threads.to_string()], b"");
-        let (code, stdout, picture) = outcome(output);
-        assert_eq!((code, stdout.as_str()), (Some(0), DEMO));
-        assert!(picture.lines().count() <= 8, "{picture}");
-        assert!(
-            picture.contains(&format!("pool of {threads}: ")),
-            "{picture}"
-        );
-        for line in picture.lines() {
-            assert!(line.chars().count() <= 79, "{line}");
-        }
-    }
+fn the_environment_sets_the_number_of_threads() {
+    let pool = |variable: &str, value: &str| {
+        let demo = outcome(program(&[]).env(variable, value), b"");
+        let size = demo.stderr.split("pool of ").nth(1).unwrap();
+        size.split(':').next().unwrap().to_string()
+    };
+    assert_eq!(pool("RAYON_NUM_THREADS", "3"), "3");
+    // Rayon itself still reads this one, which would lead beyond our limit.
+    assert_eq!(
+        pool("RAYON_RS_NUM_CPUS", "700"),
+        pool("NO_SUCH_VARIABLE", "1")
+    );
 }
 
 #[test]
@@ -104,20 +62,23 @@ fn files_and_standard_input_are_summed_together() {
 
 #[test]
 fn the_kind_of_the_sum_shows_in_its_form() {
-    assert_prints(&["-"], b"1.10 2.20", "3.3\n");
-    assert_prints(&["-"], b"0.5 0.5", "1.0\n");
-    assert_prints(&["-"], b"1e16 1 -1e16", "1.0\n");
-    assert_prints(&["-"], b"0.1e0 0.2e0", "0.30000000000000004\n");
-    assert_prints(&["-"], b"1e-400", "0.0\n");
-    assert_prints(&["-"], b"1e300", "1e300\n");
-    assert_prints(&["-"], b"inf", "inf\n");
-    assert_prints(&["-"], b"-inf 1", "-inf\n");
-    assert_prints(&["-"], b"nan", "NaN\n");
-    assert_prints(
-        &["-"],
-        b"9223372036854775807 9223372036854775807",
-        "18446744073709551614\n",
-    );
+    for (input, sum) in [
+        ("1.10 2.20", "3.3"),
+        ("0.5 0.5", "1.0"),
+        ("1e16 1 -1e16", "1.0"),
+        ("0.1e0 0.2e0", "0.30000000000000004"),
+        ("1e-400", "0.0"),
+        ("1e300", "1e300"),
+        ("inf", "inf"),
+        ("-inf 1", "-inf"),
+        ("nan", "NaN"),
+        (
+            "9223372036854775807 9223372036854775807",
+            "18446744073709551614",
+        ),
+    ] {
+        assert_prints(&["-"], input.as_bytes(), &format!("{sum}\n"));
+    }
 }
 
 /// What GNU parallel and Spark do with the parts of a file.
@@ -136,7 +97,7 @@ fn sums_of_parts_add_up_to_the_sum_of_the_whole() {
         for second in cut..=lines.len() {
             let parts = [&lines[..cut], &lines[cut..second], &lines[second..]];
             let sums = parts.map(|part| run(&["-"], part.concat().as_bytes()).stdout);
-            assert_prints(&["-"], &sums.concat(), whole);
+            assert_prints(&["-"], sums.concat().as_bytes(), whole);
         }
     }
     assert_prints(&["-"], lines.concat().as_bytes(), whole);
@@ -145,19 +106,15 @@ fn sums_of_parts_add_up_to_the_sum_of_the_whole() {
 #[test]
 fn sums_of_parts_of_floats_are_rounded_once_more_each() {
     let line = |n: i32| format!("{}e-{}\n", n * n - 5000, n % 30);
-    let sum = |text: &[u8]| -> (Vec<u8>, f64) {
-        let output = run(&["-"], text).stdout;
-        let text = String::from_utf8(output).unwrap();
-        let sum = text.trim().parse().unwrap();
-        (text.into_bytes(), sum)
-    };
+    let sum = |text: String| run(&["-"], text.as_bytes()).stdout;
     let lines: Vec<String> = (0..100).map(line).collect();
-    let (_, whole) = sum(lines.concat().as_bytes());
+    let whole: f64 = sum(lines.concat()).trim().parse().unwrap();
     for length in [1, 7, 50] {
-        let parts = lines
+        let parts: String = lines
             .chunks(length)
-            .map(|part| sum(part.concat().as_bytes()).0);
-        let (_, total) = sum(&parts.collect::<Vec<_>>().concat());
+            .map(|part| sum(part.concat()))
+            .collect();
+        let total: f64 = sum(parts).trim().parse().unwrap();
         assert!(
             (total - whole).abs() <= 1e-14 * whole.abs(),
             "{total} {whole}"
@@ -178,267 +135,158 @@ fn many_blocks_give_one_sum_on_any_number_of_threads() {
 }
 
 #[test]
-fn a_bad_number_is_located() {
+fn float_sums_depend_on_the_input_alone() {
+    // Numbers that nearly cancel, so that another scheme or block size shows.
+    let number = |n: u64| format!("{}e{}", n * n % 99_991, n % 37);
+    let up: String = (0..100_000).map(|n| format!("{}\n", number(n))).collect();
+    let down = (1..100_000).rev().map(|n| format!("-{}\n", number(n)));
+    let text = up + &down.collect::<String>();
+    for threads in ["1", "2", "8"] {
+        let args = ["--threads", threads, "-"];
+        assert_prints(&args, text.as_bytes(), "-703687441776640.0\n");
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_added_is_located_and_no_sum_is_printed() {
     let bad = file("bad-number", "1 2\n3\n4 twelve 13x\n");
     let good = file("good-number", "1\n2\n3\n");
-    assert_fails(
-        &[&good, &bad, "-"],
-        b"x",
-        1,
-        "rayon-sum: bad-number:3: \"twelve\" is not a number\n",
-    );
-    assert_fails(
-        &["-"],
-        b"1\nx",
-        1,
-        "rayon-sum: standard input:2: \"x\" is not a number\n",
-    );
-    let en_dash = "\u{2013}0.18";
-    assert_fails(
-        &["-"],
-        en_dash.as_bytes(),
-        1,
-        "rayon-sum: standard input:1: \"\\u{2013}0.18\" is not a number\n",
-    );
-    assert_fails(
-        &["-"],
-        b"170141183460469231731687303715884105727 1",
-        1,
-        "rayon-sum: the sum does not fit in 128 bits\n",
-    );
+    let message = "bad-number:3: \"twelve\" is not a number\n";
+    assert_fails(&[&good, &bad, "-"], b"x", 1, message);
+    for (input, message) in [
+        ("1\nx", "standard input:2: \"x\" is not a number\n"),
+        (
+            "\u{2013}0.18",
+            "standard input:1: \"\\u{2013}0.18\" is not a number\n",
+        ),
+        (
+            "170141183460469231731687303715884105727 1",
+            "the sum does not fit in 128 bits\n",
+        ),
+        (
+            "1e308 1e308",
+            "a partial sum is too large for a 64-bit float\n",
+        ),
+    ] {
+        assert_fails(&["-"], input.as_bytes(), 1, message);
+    }
+    // A token as long as a block is refused.
+    assert_prints(&["-"], "0".repeat(262_143).as_bytes(), "0\n");
+    let message = format!("standard input:1: \"{}\"... is too long", "0".repeat(30));
+    assert_fails(&["-"], "0".repeat(262_144).as_bytes(), 1, &message);
+    let sevens = "7".repeat(30);
+    let message = format!("standard input:1: \"{sevens}\"... is too long for a number\n");
+    assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &message);
 }
 
 #[test]
-fn a_token_of_ten_megabytes_is_refused_in_short() {
-    let error = format!(
-        "rayon-sum: standard input:1: \"{}\"... is too long for a number\n",
-        "7".repeat(30)
-    );
-    assert_fails(&["-"], &vec![b'7'; 10 << 20], 1, &error);
-}
-
-#[test]
-fn a_missing_file_is_named_and_no_sum_is_printed() {
+fn an_input_that_cannot_be_read_is_named_and_no_sum_is_printed() {
     let good = file("before-missing", "1\n");
-    let (code, stdout, stderr) = outcome(run(&[&good, "no-such-file"], b""));
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.starts_with("rayon-sum: no-such-file: "), "{stderr}");
-}
-
-#[test]
-fn a_directory_is_named() {
-    let (code, stdout, stderr) = outcome(run(&["."], b""));
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.starts_with("rayon-sum: .: "), "{stderr}");
+    assert_fails(&[&good, "no-such-file"], b"", 1, "no-such-file: ");
+    assert_fails(&["."], b"", 1, ".: ");
+    assert_fails(
+        &["no\nsuch\u{202e}file"],
+        b"",
+        1,
+        "\"no\\nsuch\\u{202e}file\": ",
+    );
+    #[cfg(unix)]
+    {
+        let write_only = redirected("-", "0> write-only");
+        outcome(&mut { write_only }, b"").assert_failed(1, "standard input: ");
+    }
 }
 
 #[test]
 #[cfg(unix)]
 fn many_files_need_few_descriptors() {
     let one = file("many-files", "1 ");
-    let shell = format!("ulimit -n 16; \"$PROGRAM\" $(yes {one} | head -n 300)");
-    let output = Command::new("sh")
-        .args(["-c", &shell])
-        .env("PROGRAM", env!("CARGO_BIN_EXE_rayon-sum"))
-        .current_dir(folder())
-        .output()
-        .unwrap();
-    assert_eq!(outcome(output), (Some(0), "300\n".into(), "".into()));
+    let script = format!("ulimit -n 16; \"$PROGRAM\" $(yes {one} | head -n 300)");
+    let summed = outcome(command("sh", &["-c", &script]).env("PROGRAM", PROGRAM), b"");
+    assert_eq!(summed.stdout, "300\n", "{summed:?}");
 }
 
+/// The pipeline that help and README recommend for a column of a CSV file.
 #[test]
 #[cfg(unix)]
-fn a_file_whose_name_may_deceive_is_shown_escaped() {
-    let bad = file("bad\n\u{202e}name", "x");
-    let error = "rayon-sum: \"bad\\n\\u{202e}name\":1: \"x\" is not a number\n";
-    assert_fails(&[&bad], b"", 1, error);
-}
-
-#[test]
-#[cfg(unix)]
-fn standard_input_that_cannot_be_read_is_an_error() {
-    let write_only = fs::File::create(folder().join("write-only")).unwrap();
-    let mut command = rayon_sum(&["-"]);
-    let (code, stdout, stderr) = outcome(command.stdin(write_only).output().unwrap());
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+fn the_recommended_pipeline_sums_a_column_or_says_why_it_cannot() {
+    let help = run(&["--help"], b"").stdout;
+    let start = help.find("  tr ").unwrap();
+    let end = help.find("rayon-sum -\n").unwrap();
+    let pipeline = help[start..end].to_string() + "rayon-sum -";
+    let in_one_line = pipeline.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        stderr.starts_with("rayon-sum: standard input: "),
-        "{stderr}"
+        include_str!("../README.md").contains(&in_one_line),
+        "{in_one_line}"
     );
-}
+    let pipeline = pipeline.replace("rayon-sum", "\"$PROGRAM\"");
 
-#[test]
-fn help_and_version_are_printed() {
-    for args in [["--help"], ["-h"]] {
-        let (code, stdout, stderr) = outcome(run(&args, b""));
-        assert_eq!((code, stderr.as_str()), (Some(0), ""));
-        let usage = "Usage: rayon-sum [--threads N] [FILE|-]...";
-        assert!(stdout.contains(usage), "{stdout}");
-        assert!(stdout.lines().all(|line| line.len() <= 79), "{stdout}");
-    }
-    let version = concat!("rayon-sum ", env!("CARGO_PKG_VERSION"), "\n");
-    assert_prints(&["--version"], b"", version);
-    assert_prints(&["-V"], b"", version);
-}
-
-/// The line that the help recommends for a column of a CSV file, on one that Excel might write.
-#[test]
-#[cfg(unix)]
-fn the_recipe_of_the_help_sums_a_column() {
-    let (_, help, _) = outcome(run(&["--help"], b""));
-    let recipe = help.lines().find(|line| line.contains("cut -d,")).unwrap();
-    let csv = "\u{feff}name,price\r\npen,\"1.10\"\r\nink,NA\r\npad,2.20\r\n";
-    file("excel.csv", csv);
-    let program = format!("\"{}\"", env!("CARGO_BIN_EXE_rayon-sum"));
-    let recipe = recipe.replace("rayon-sum", &program);
-    let recipe = recipe.replace("prices.csv", "excel.csv"); // the other is the README's
-    let output = Command::new("sh")
-        .args(["-c", &recipe])
-        .current_dir(folder())
-        .output()
-        .unwrap();
-    assert_eq!(outcome(output), (Some(0), "3.3\n".into(), "".into()));
-}
-
-#[test]
-fn the_environment_sets_the_number_of_threads() {
-    let mut command = rayon_sum(&[]);
-    command.env("RAYON_NUM_THREADS", "3");
-    let (code, _, picture) = outcome(command.output().unwrap());
-    assert_eq!(code, Some(0));
-    assert!(picture.contains("pool of 3: "), "{picture}");
-}
-
-#[test]
-fn wrong_usage_is_explained() {
-    let hint = "Try 'rayon-sum --help'.\n";
-    for (args, problem) in [
+    let bad = "rayon-sum: standard input:";
+    for (csv, code, expected) in [
         (
-            &["--threads", "0", "-"][..],
-            "--threads: \"0\" is not a whole number from 1 to 512",
+            &b"\xef\xbb\xbfname,price\r\npen,\"1.10\"\r\nink,NA\r\npad,2.20\r\n"[..],
+            0,
+            "3.3\n",
         ),
-        (
-            &["--threads=513"],
-            "--threads: \"513\" is not a whole number from 1 to 512",
-        ),
-        (
-            &["--threads", "many", "-"],
-            "--threads: \"many\" is not a whole number from 1 to 512",
-        ),
-        (
-            &["-", "--threads"],
-            "missing argument for option '--threads'",
-        ),
-        (&["--sideways"], "invalid option '--sideways'"),
-        (&["--side\nways"], "invalid option '--side\\nways'"),
+        (b"item,price\npen,NA\nink,\"NA\"\n", 0, "0\n"), // nothing is left, which is no error
+        (b"item,price\rpen,1.10\rpad,2.20\r", 0, "3.3\n"),
+        (b"item,price\npen,1.10\nink,1\xa02.50\npad,2.20\n", 1, bad),
+        (b"item,price\npen,1.10\nink,1\x002.50\npad,2.20\n", 1, bad),
+        (b"item,price\n\"pens, blue\",1.10\n", 1, bad),
+        (b"size,price\n\"1,5\",1.10\n", 0, "5\n"), // wrong, as help and README say
     ] {
-        assert_fails(args, b"", 2, &format!("rayon-sum: {problem}\n{hint}"));
+        file("prices.csv", csv);
+        let script = format!("set -o pipefail\n{pipeline}");
+        let summed = outcome(
+            command("bash", &["-c", &script]).env("PROGRAM", PROGRAM),
+            b"",
+        );
+        let printed = summed.stdout.clone() + &summed.stderr;
+        assert_eq!(summed.code, Some(code), "{csv:?}: {summed:?}");
+        assert!(printed.starts_with(expected), "{csv:?}: {summed:?}");
     }
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn as_many_threads_run_as_were_asked_for() {
+    use std::fs;
+    use std::io::Write;
+
     for threads in [1, 3] {
-        let mut command = rayon_sum(&["--threads", &threads.to_string(), "-"]);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let args = ["--threads", &threads.to_string(), "-"];
+        let mut child = program(&args).spawn().unwrap();
         // More than a pipe ever holds: when all is written, the program reads, so its threads exist.
-        child
-            .stdin
-            .as_mut()
-            .unwrap()
-            .write_all(&vec![b' '; 1 << 22])
-            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&vec![b' '; 1 << 22]).unwrap();
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
-        let names =
-            tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")));
         // By their names: an emulator has threads of its own.
-        let named = names.filter(|name| name.starts_with("thread ")).count();
-        assert_eq!(named, threads);
-        assert_eq!(
-            outcome(child.wait_with_output().unwrap()),
-            (Some(0), "0\n".into(), "".into())
-        );
+        let named = names.filter(|name| name.as_ref().unwrap().starts_with("thread "));
+        assert_eq!(named.count(), threads);
+        drop(stdin);
+        assert_eq!(child.wait_with_output().unwrap().stdout, b"0\n");
     }
 }
 
 #[test]
-fn float_sums_depend_on_the_input_alone() {
-    // Numbers that nearly cancel, so that another scheme or block size shows.
-    let number = |n: u64| format!("{}e{}", n * n % 99_991, n % 37);
-    let up: String = (0..100_000).map(|n| format!("{}\n", number(n))).collect();
-    let down: String = (1..100_000)
-        .rev()
-        .map(|n| format!("-{}\n", number(n)))
-        .collect();
-    let text = up + &down;
-    for threads in ["1", "2", "8"] {
-        assert_prints(
-            &["--threads", threads, "-"],
-            text.as_bytes(),
-            "-422212465065984.0\n",
-        );
-    }
-}
-
-#[test]
-fn a_reader_that_leaves_is_no_error() {
-    let mut command = rayon_sum(&["-"]);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    drop(child.stdout.take());
-    drop(child.stdin.take()); // only now is there a sum to print
-    assert_eq!(
-        outcome(child.wait_with_output().unwrap()),
-        (Some(0), "".into(), "".into())
-    );
-}
-
-#[test]
-#[cfg(unix)]
-fn standard_output_that_cannot_be_written_is_an_error() {
-    let path = folder().join(file("read-only", "1 2\n"));
-    let mut command = rayon_sum(&["read-only"]);
-    command
-        .stdout(fs::File::open(path).unwrap())
-        .stderr(Stdio::piped());
-    let output = command.spawn().unwrap().wait_with_output();
-    let (code, _, stderr) = outcome(output.unwrap());
-    assert_eq!(code, Some(1));
-    let start = "rayon-sum: standard output: Bad file descriptor";
-    assert!(stderr.starts_with(start), "{stderr}");
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_full_disk_is_an_error() {
-    let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = rayon_sum(&[])
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (code, _, stderr) = outcome(output.wait_with_output().unwrap());
-    assert_eq!(code, Some(1));
-    assert!(
-        stderr.starts_with("rayon-sum: standard output: No space left"),
-        "{stderr}"
-    );
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn an_error_that_cannot_be_written_still_gives_its_exit_code() {
-    for (argument, code) in [("no-such-file", 1), ("--sideways", 2)] {
-        let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let status = rayon_sum(&[argument]).stderr(full).status();
-        assert_eq!(status.unwrap().code(), Some(code), "{argument}");
+fn a_number_of_threads_is_from_1_to_512() {
+    let range = "is not a whole number from 1 to 512";
+    for (args, problem) in [
+        (
+            &["--threads", "0", "-"][..],
+            format!("--threads: \"0\" {range}"),
+        ),
+        (&["--threads=513"], format!("--threads: \"513\" {range}")),
+        (
+            &["--threads", "many", "-"],
+            format!("--threads: \"many\" {range}"),
+        ),
+        (
+            &["-", "--threads"],
+            "missing argument for option '--threads'".into(),
+        ),
+    ] {
+        assert_fails(args, b"", 2, &problem);
     }
 }

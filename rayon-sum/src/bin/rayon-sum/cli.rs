@@ -1,44 +1,39 @@
-//! What the programs of this workspace do alike: read numbers, read and print, report, show names.
-//!
-//! The same file in each of them.
+//! Numbers of options, standard input and output, messages: the same file in all programs.
 
 use std::ffi::OsStr;
-use std::fmt::{self, Display, Write as _};
-use std::io::{self, Read, Write};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Read, Write};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Reads the value of an option, a number within `range`.
+/// Parses the value of an option, a number within `range`.
 pub fn number<N>(option: &str, value: &OsStr, range: RangeInclusive<N>) -> Result<N, String>
 where
     N: FromStr + PartialOrd + Display,
 {
-    let number = value.to_str().and_then(|text| text.parse().ok());
-    number
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(number) if range.contains(&number) => Ok(number),
+        _ => {
             let (from, to) = range.into_inner();
-            format!("{option}: {value:?} is not a whole number from {from} to {to}")
-        })
+            let problem = format!("{value:?} is not a whole number from {from} to {to}");
+            Err(format!("{option}: {problem}"))
+        }
+    }
 }
 
-/// Writes the whole output; a reader that has left, as `head` does, is no error.
+/// Writes all of the output. A closed pipe, as `| head` leaves it, is not an error.
 pub fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
-    let _one_at_a_time = io::stdout().lock();
+    let _lock = io::stdout().lock(); // what two threads print is not mixed
     let mut stdout = standard_output()?;
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result
             .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
     }
 }
 
-/// Standard output, of which a write that fails is an error.
-///
-/// `io::stdout` takes a descriptor that cannot be written, as `1<file` gives it, for one that takes
-/// all. Its duplicate does not. One that was closed (`>&-`) does: before `main`, `std` opens
-/// `/dev/null` in its place.
+/// Standard output, unbuffered. Unlike `io::stdout`, it fails if it is not open for writing.
 pub fn standard_output() -> io::Result<impl Write + Send> {
     #[cfg(unix)]
     let stdout = std::fs::File::from(std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?);
@@ -47,35 +42,7 @@ pub fn standard_output() -> io::Result<impl Write + Send> {
     Ok(stdout)
 }
 
-/// Writes a message that starts with the name of the program to standard error.
-///
-/// Not `eprintln!`, which panics when standard error cannot be written, as to a full disk.
-pub fn report(message: impl Display) {
-    let _ = writeln!(
-        io::stderr(),
-        concat!(env!("CARGO_PKG_NAME"), ": {}"),
-        message
-    );
-}
-
-/// The message for wrong usage. Names of options, too, come from outside.
-pub fn wrong_usage(error: &lexopt::Error) -> String {
-    let mut message = String::new();
-    for c in error.to_string().chars() {
-        if c.is_control() {
-            message.extend(c.escape_default());
-        } else {
-            message.push(c);
-        }
-    }
-    message + concat!("\nTry '", env!("CARGO_PKG_NAME"), " --help'.")
-}
-
-/// Standard input, of which a read that fails is an error.
-///
-/// `io::stdin` takes a descriptor that cannot be read, as `0>file` gives it, for an empty input.
-/// Its duplicate does not. One that was closed (`<&-`) cannot be told from an empty one: before
-/// `main`, `std` opens `/dev/null` in its place.
+/// Standard input, unbuffered. Unlike `io::stdin`, it fails if it is not open for reading.
 pub fn standard_input() -> io::Result<impl Read + Send> {
     #[cfg(unix)]
     let stdin = std::fs::File::from(std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned()?);
@@ -84,86 +51,44 @@ pub fn standard_input() -> io::Result<impl Read + Send> {
     Ok(stdin)
 }
 
-/// A name or another piece of input, as a message shows it: as it is if that is plain to read, else
-/// in quotes and with what may deceive the reader or the terminal escaped.
-///
-/// Plain are letters and digits of any script, spaces within, and what else ASCII prints. Letters
-/// that merely look like others are not recognised; marks that combine with letters are escaped.
-pub fn escaped(text: &OsStr) -> impl Display {
-    // Letters by name, the fillers of Hangul show as nothing.
-    let is_filler = |c| matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
-    let is_plain =
-        |c: char| (c.is_alphanumeric() && !is_filler(c)) || c.is_ascii_graphic() || c == ' ';
-    let bytes = text.as_encoded_bytes();
-    let plain = text.to_str().is_some_and(|text| {
-        !text.is_empty() && text.trim_matches(' ') == text && text.chars().all(is_plain)
-    });
-    Shown(if plain {
-        String::from_utf8_lossy(bytes).into_owned()
-    } else {
-        let mut shown = String::from('"');
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '"' | '\\' => shown.extend(['\\', c]),
-                    c if is_plain(c) => shown.push(c),
-                    c if c.is_ascii() => shown.extend(c.escape_default()),
-                    c => shown.extend(c.escape_unicode()),
-                }
-            }
-            for byte in chunk.invalid() {
-                let _ = write!(shown, "\\x{byte:02x}"); // a `String` takes all
-            }
-        }
-        shown + "\""
-    })
+/// Prints a message to standard error. `eprintln!` would panic if that fails.
+pub fn report(message: impl Display) {
+    let _ = writeln!(io::stderr(), "{}: {message}", env!("CARGO_PKG_NAME"));
 }
 
-struct Shown(String);
+/// The message for wrong usage, in which control characters cannot reach the terminal.
+pub fn wrong_usage(error: &lexopt::Error) -> String {
+    let problem = error.to_string().replace(char::is_control, "\u{fffd}");
+    format!("{problem}\nTry '{} --help'.", env!("CARGO_PKG_NAME"))
+}
 
-impl Display for Shown {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(&self.0)
+/// The name of an input for a message; `-` is standard input.
+pub fn input_name(name: &OsStr) -> String {
+    if name == "-" {
+        return "standard input".into();
+    }
+    shown(name)
+}
+
+/// A file name or a token for a message: unchanged if it is made of letters, digits and ASCII
+/// punctuation, else quoted and escaped.
+pub fn shown(name: &OsStr) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || c.is_ascii_punctuation();
+    match name.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.into(),
+        _ => format!("{name:?}"),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_names_are_shown_as_they_are_and_others_escaped() {
-        for (name, shown) in [
-            ("a.txt", "a.txt"),
-            ("two words/naïve 文.txt", "two words/naïve 文.txt"),
-            ("", r#""""#),
-            (" ", r#"" ""#),
-            ("a\nb", r#""a\nb""#),
-            ("\x1b[2J", r#""\u{1b}[2J""#),
-            ("say \"\u{202e}\"", r#""say \"\u{202e}\"""#),
-            ("\u{2013}0.18", r#""\u{2013}0.18""#),
-            ("\u{3164}", r#""\u{3164}""#),
-        ] {
-            assert_eq!(escaped(OsStr::new(name)).to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn wrong_usage_is_said_in_two_lines_whatever_was_typed() {
-        let error = lexopt::Error::UnexpectedOption("--\x1b[2J\n".into());
-        let expected = concat!(
-            "invalid option '--\\u{1b}[2J\\n'\nTry '",
-            env!("CARGO_PKG_NAME"),
-            " --help'."
-        );
-        assert_eq!(wrong_usage(&error), expected);
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_name_that_is_not_utf8_is_shown_escaped() {
-        use std::os::unix::ffi::OsStrExt;
-        let name = OsStr::from_bytes(b"a\xff\\");
-        assert_eq!(escaped(name).to_string(), r#""a\xff\\""#);
+#[test]
+fn names_that_are_not_plain_are_quoted_and_escaped() {
+    for (name, expected) in [
+        ("naïve-文.txt", "naïve-文.txt"),
+        ("two words", r#""two words""#),
+        ("", r#""""#),
+        ("a\n\x1b[2J", r#""a\n\u{1b}[2J""#),
+        ("say \"\u{202e}\"", r#""say \"\u{202e}\"""#),
+    ] {
+        assert_eq!(shown(OsStr::new(name)), expected);
     }
 }

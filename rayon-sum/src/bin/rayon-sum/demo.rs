@@ -1,20 +1,34 @@
-//! Shows four operations of a parallel iterator, and what rayon makes of a long one.
+//! The demonstration: four operations of a parallel iterator, and which thread did what of a longer
+//! one, and when.
 
-use crate::timeline::{Lane, draw};
+use crate::cli::print;
+use crate::timeline::{self, Lane};
+use rayon::ThreadPool;
 use rayon::prelude::*;
-use std::fmt::Write;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-const NUMBERS: i64 = 10_000_000;
+/// Some 25 to 60 ms of work for one core. Larger numbers take longer, so a thread that has finished the
+/// first half steals from the second one.
+const NUMBERS: u32 = 200_000;
 
 /// As many as fit on a line.
-const PIECES: usize = 64;
+const CHUNKS: u32 = 64;
 
-/// Lines for threads: with the others, eight.
+/// Threads that have a line; with the other lines, eight.
 const LANES: usize = 5;
 
+/// Prints the results, then draws the picture.
+pub fn demo(pool: &ThreadPool) -> io::Result<()> {
+    print(pool.install(results))?;
+    // Without the picture, the results are still complete.
+    let _ = io::stderr().write_all(picture(pool).as_bytes());
+    Ok(())
+}
+
 /// The same numbers through four operations of a parallel iterator.
-pub fn results() -> String {
+fn results() -> String {
     let numbers: Vec<u64> = (1..=10).collect();
     let sum: u64 = numbers.par_iter().sum();
     let squares: Vec<u64> = numbers.par_iter().map(|n| n * n).collect();
@@ -23,75 +37,64 @@ pub fn results() -> String {
     format!("Sum is {sum}\nSquares are {squares:?}\nEven ones are {even:?}\nProduct is {product}\n")
 }
 
-struct Piece {
-    thread: usize,
+/// A chunk of the work: which thread took it, and when.
+struct Chunk {
+    taker: usize,
     busy: (Duration, Duration),
-    sum: i128,
 }
 
-/// A long sum on one thread, then by all of the current pool: how long it took, and which thread
-/// took which piece, when.
-pub fn picture() -> String {
-    // On one thread: those of the pool would still look for work while it is timed alone.
-    let numbers: Vec<i64> = (0..NUMBERS).collect();
-    let sum_of = |numbers: &[i64]| numbers.iter().map(|&n| i128::from(n)).sum::<i128>();
+/// Adds up primes on one thread, then on those of the pool.
+fn picture(pool: &ThreadPool) -> String {
+    let length = NUMBERS.div_ceil(CHUNKS);
+    let numbers = |chunk: u32| chunk * length..NUMBERS.min((chunk + 1) * length);
 
+    pool.broadcast(|_| ()); // waits until every thread has started
     let start = Instant::now();
-    let expected = sum_of(&numbers);
+    let expected: u64 = (0..CHUNKS).map(|chunk| sum_of_primes(numbers(chunk))).sum();
     let alone = start.elapsed();
 
     let start = Instant::now();
-    let pieces = numbers.par_chunks(numbers.len().div_ceil(PIECES));
-    let pieces: Vec<Piece> = pieces
-        .map(|piece| {
-            let began = start.elapsed();
-            let sum = sum_of(piece);
-            Piece {
-                thread: rayon::current_thread_index().unwrap_or(0),
-                busy: (began, start.elapsed()),
-                sum,
-            }
-        })
-        .collect();
+    let work = |chunk| {
+        let begun = start.elapsed();
+        let sum = sum_of_primes(numbers(chunk));
+        let taker = rayon::current_thread_index().unwrap_or(0);
+        let busy = (begun, start.elapsed());
+        (sum, Chunk { taker, busy })
+    };
+    let (sums, chunks): (Vec<u64>, Vec<Chunk>) =
+        pool.install(|| (0..CHUNKS).into_par_iter().map(work).unzip());
     let together = start.elapsed();
-    let sum: i128 = pieces.iter().map(|piece| piece.sum).sum();
-    debug_assert_eq!(sum, expected);
-    describe(&pieces, rayon::current_num_threads(), alone, together)
+    // Without this, an optimised build would have no reason to compute what it times.
+    assert_eq!(sums.iter().sum::<u64>(), expected);
+    describe(&chunks, pool.current_num_threads(), alone, together)
 }
 
-fn describe(pieces: &[Piece], threads: usize, alone: Duration, together: Duration) -> String {
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let ratio = alone.as_secs_f64() / together.as_secs_f64();
-    let (alone, together) = (milliseconds(alone), milliseconds(together));
-    let mut text = format!(
-        "10 million numbers: alone {alone:.1} ms, pool of {threads}: {together:.1} ms, \
-         {ratio:.1} times as fast\n"
-    );
-    let digit = |piece: &Piece| char::from_digit(piece.thread as u32, 36).unwrap_or('+');
-    let takers: String = pieces.iter().map(digit).collect();
-    // Writing to a `String` cannot fail.
-    let _ = writeln!(text, "taken by  {takers}");
+/// By trial division: slow, so that there is work.
+fn sum_of_primes(numbers: Range<u32>) -> u64 {
+    let is_prime = |&n: &u32| n >= 2 && (2..=n.isqrt()).all(|divisor| n % divisor != 0);
+    numbers.filter(is_prime).map(u64::from).sum()
+}
 
-    let mut lanes: Vec<Lane> = (0..threads)
-        .map(|thread| {
-            let own = pieces.iter().filter(|piece| piece.thread == thread);
-            let busy: Vec<_> = own.map(|piece| piece.busy).collect();
-            Lane {
-                name: format!("thread {thread}"),
-                note: format!("took {}", busy.len()),
-                busy,
-            }
-        })
-        .collect();
-    if threads > LANES {
-        lanes.sort_by_key(|lane| lane.busy.is_empty()); // first those that took any
-        lanes.truncate(LANES - 1);
+fn describe(chunks: &[Chunk], threads: usize, alone: Duration, together: Duration) -> String {
+    let ratio = alone.as_secs_f64() / together.as_secs_f64();
+    let [alone, together] = [alone, together].map(|time| time.as_secs_f64() * 1e3);
+    let digit = |chunk: &Chunk| char::from_digit(chunk.taker as u32, 36).unwrap_or('+');
+    let takers: String = chunks.iter().map(digit).collect();
+
+    let mut lanes = Vec::new();
+    for index in 0..threads {
+        let own = chunks.iter().filter(|chunk| chunk.taker == index);
+        let busy: Vec<_> = own.map(|chunk| chunk.busy).collect();
+        if !busy.is_empty() && lanes.len() < LANES {
+            let (name, note) = (format!("thread {index}"), format!("took {}", busy.len()));
+            lanes.push(Lane { name, busy, note });
+        }
     }
-    text += &draw(&lanes);
-    if threads > lanes.len() {
-        let _ = writeln!(text, "and {} more threads", threads - lanes.len());
-    }
-    text
+    format!(
+        "Primes below {NUMBERS}: alone {alone:.1} ms, pool of {threads}: {together:.1} ms, \
+         {ratio:.1} times as fast\ntaken by  {takers}\n{}",
+        timeline::draw(&lanes)
+    )
 }
 
 #[cfg(test)]
@@ -99,45 +102,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_picture_shows_who_took_which_piece_and_when() {
+    fn primes_are_added_up() {
+        assert_eq!(
+            [0..2, 0..3, 4..5, 0..100].map(sum_of_primes),
+            [0, 2, 0, 1060]
+        );
+    }
+
+    #[test]
+    fn the_picture_shows_who_took_which_chunk_and_when() {
         let ms = Duration::from_millis;
-        let piece = |thread, from, to| Piece {
-            thread,
+        let chunk = |taker, from, to| Chunk {
+            taker,
             busy: (ms(from), ms(to)),
-            sum: 0,
         };
-        let pieces = [piece(0, 0, 20), piece(0, 20, 57), piece(1, 20, 122)];
+        let chunks = [chunk(0, 0, 20), chunk(0, 20, 57), chunk(2, 20, 122)];
         let (first, second) = ("█".repeat(28), "█".repeat(51));
         let expected = format!(
-            "10 million numbers: alone 180.0 ms, pool of 2: 122.0 ms, 1.5 times as fast
-taken by  001
+            "Primes below 200000: alone 180.0 ms, pool of 3: 122.0 ms, 1.5 times as fast
+taken by  002
 thread 0 |{first}▒{:32}| took 2
-thread 1 |{:10}{second}| took 1
+thread 2 |{:10}{second}| took 1
          0{:>62}
 ",
             "", "", "122.0 ms"
         );
-        assert_eq!(describe(&pieces, 2, ms(180), ms(122)), expected);
+        assert_eq!(describe(&chunks, 3, ms(180), ms(122)), expected);
     }
 
     #[test]
     fn a_picture_of_many_threads_fits_a_terminal() {
-        for threads in [1, 4, 5, 6, 512] {
-            let busy = (Duration::ZERO, Duration::from_millis(1000));
-            let pieces = (0..PIECES).map(|n| Piece {
-                thread: n % threads,
-                busy,
-                sum: 0,
+        for threads in [1, 5, 6, 40, 512] {
+            let time = Duration::from_secs(1);
+            let chunks = (0..CHUNKS as usize).map(|n| Chunk {
+                taker: n % threads,
+                busy: (Duration::ZERO, time),
             });
-            let second = Duration::from_millis(1000);
-            let text = describe(&pieces.collect::<Vec<_>>(), threads, second, second);
+            let text = describe(&chunks.collect::<Vec<_>>(), threads, time, time);
             assert!(text.lines().count() <= 8, "{text}");
-            let takers = text.lines().nth(1).unwrap_or_default();
-            assert_eq!(takers.contains("xyz++"), threads > 36, "{text}");
-            assert!(
-                text.lines().all(|line| line.chars().count() <= 79),
-                "{text}"
-            );
+            assert_eq!(text.contains("xyz++"), threads > 36, "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= 79, "{line}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers of three kinds, and how they add up.
 
-use rayon_sum::CompensatedSum;
+use rayon_sum::reproducible_sum::CompensatedSum;
 use std::fmt;
 
 /// A number as it stands in the input or as the result.
@@ -19,17 +19,7 @@ pub enum Number {
 pub const PLACES: usize = 18;
 
 /// 1 as a fraction: 10^PLACES.
-const ONE: i128 = POWERS_OF_10[PLACES] as i128;
-
-pub const POWERS_OF_10: [u64; PLACES + 1] = {
-    let mut powers = [1; PLACES + 1];
-    let mut n = 1;
-    while n <= PLACES {
-        powers[n] = 10 * powers[n - 1];
-        n += 1;
-    }
-    powers
-};
+const ONE: i128 = 10_i128.pow(PLACES as u32);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -48,27 +38,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// Why a token or a total has no value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reason {
-    Malformed,
-    TooLong,
-    IntegerOverflow,
-    FloatOverflow,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Reason::Malformed => "is not a number",
-            Reason::TooLong => "is too long for a number",
-            Reason::IntegerOverflow => "does not fit in 128 bits",
-            Reason::FloatOverflow => "is too large for a 64-bit float",
-        })
-    }
-}
-
-/// What kind of number a total is: that of the least exact number in it.
+/// The kind of a total: the least exact one among its numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     #[default]
@@ -78,24 +48,29 @@ enum Kind {
 }
 
 /// Numbers added up: floats apart, so that the others stay exact.
+///
+/// The exact part is `high * 2^64 + low + fraction / 10^18`. None of the three can overflow: that
+/// would take 2^63 numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Total {
     kind: Kind,
-    whole: WideSum,
-    /// In units of `10^-18`. It cannot overflow: that would take 10^20 numbers.
+    high: i128,
+    low: i128,
     fraction: i128,
     floats: CompensatedSum,
     /// The sum of the infinities and NaNs; 0 while there were none.
     special: f64,
 }
 
+const LOW: i128 = u64::MAX as i128;
+
 impl Total {
     pub fn add(&mut self, number: Number) {
         match number {
-            Number::Integer(value) => self.whole.add(value),
+            Number::Integer(value) => self.add_whole(value),
             Number::Decimal { whole, fraction } => {
                 self.kind = self.kind.max(Kind::Decimal);
-                self.whole.add(whole);
+                self.add_whole(whole);
                 self.fraction += i128::from(fraction);
             }
             Number::Float(value) => {
@@ -109,86 +84,70 @@ impl Total {
         }
     }
 
+    fn add_whole(&mut self, value: i128) {
+        self.high += value >> 64;
+        self.low += value & LOW;
+    }
+
     /// Adds what comes after `self` in the input.
     pub fn merge(&mut self, later: Self) {
         self.kind = self.kind.max(later.kind);
-        self.whole.merge(later.whole);
+        self.high += later.high;
+        self.low += later.low;
         self.fraction += later.fraction;
         self.floats.merge(later.floats);
         self.special += later.special;
     }
 
+    /// Carries, so that `low` is at least 0 and below 2^64, and `fraction` at least 0 and below 1.
+    fn carry(&mut self) {
+        self.low += self.fraction.div_euclid(ONE);
+        self.fraction = self.fraction.rem_euclid(ONE);
+        self.high += self.low >> 64;
+        self.low &= LOW;
+    }
+
     /// A number of the kind of the total. It is infinite or NaN only if the input said so.
-    pub fn value(mut self) -> Result<Number, Reason> {
-        self.whole.add(self.fraction.div_euclid(ONE));
-        let mut fraction = self.fraction.rem_euclid(ONE);
+    pub fn value(mut self) -> Result<Number, &'static str> {
+        self.carry();
         if self.kind == Kind::Float {
-            let mut sum = self.floats;
-            self.whole.add_to(&mut sum);
-            // In two parts, as the first is rounded: alone, it makes -0.1 (-1 and 0.9) something else.
-            let (rounded, one) = (fraction as f64, ONE as f64); // 10^18 is exact
-            let high = rounded / one;
-            let rest = (-high).mul_add(one, rounded) + (fraction - rounded as i128) as f64;
-            sum.add(high);
-            sum.add(rest / one);
-            return match (self.special, sum.value()) {
-                (0.0, sum) if sum.is_finite() => Ok(Number::Float(sum)),
-                (0.0, _) => Err(Reason::FloatOverflow),
-                (special, _) => Ok(Number::Float(special)),
+            let sum = self.to_float();
+            return match self.special {
+                0.0 if sum.is_finite() => Ok(Number::Float(sum)),
+                0.0 => Err("a partial sum is too large for a 64-bit float"),
+                special => Ok(Number::Float(special)),
             };
         }
         // -1 and 0.75 are -0.25. Before the whole part has to fit: it is nearer to 0 then.
-        if self.whole.is_negative() && fraction > 0 {
-            self.whole.add(1);
-            fraction -= ONE;
+        let mut fraction = self.fraction as i64; // below 10^18
+        if self.high < 0 && fraction > 0 {
+            fraction -= ONE as i64;
+            self.low += 1;
+            self.high += self.low >> 64;
+            self.low &= LOW;
         }
-        let whole = self.whole.value().ok_or(Reason::IntegerOverflow)?;
-        if self.kind == Kind::Integer {
-            return Ok(Number::Integer(whole));
+        let high = i64::try_from(self.high).map_err(|_| "the sum does not fit in 128 bits")?;
+        let whole = i128::from(high) << 64 | self.low;
+        Ok(match self.kind {
+            Kind::Integer => Number::Integer(whole),
+            _ => Number::Decimal { whole, fraction },
+        })
+    }
+
+    fn to_float(self) -> f64 {
+        let mut sum = self.floats;
+        // In parts that a float holds exactly.
+        for (part, exponent) in [(self.high, 64), (self.low, 0)] {
+            sum.add((part >> 32) as f64 * 2_f64.powi(exponent + 32));
+            sum.add((part & 0xFFFF_FFFF) as f64 * 2_f64.powi(exponent));
         }
-        let fraction = fraction as i64; // between -10^18 and 10^18
-        Ok(Number::Decimal { whole, fraction })
-    }
-}
-
-/// A sum of `i128` that cannot overflow on the way: `low + overflows * 2^128`.
-#[derive(Clone, Copy, Debug, Default)]
-struct WideSum {
-    low: i128,
-    overflows: i64,
-}
-
-impl WideSum {
-    fn add(&mut self, value: i128) {
-        let (low, overflowed) = self.low.overflowing_add(value);
-        self.low = low;
-        if overflowed {
-            self.overflows += if value < 0 { -1 } else { 1 };
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.add(other.low);
-        self.overflows += other.overflows;
-    }
-
-    fn is_negative(self) -> bool {
-        self.overflows < 0 || (self.overflows == 0 && self.low < 0)
-    }
-
-    fn value(self) -> Option<i128> {
-        (self.overflows == 0).then_some(self.low)
-    }
-
-    fn add_to(self, sum: &mut CompensatedSum) {
-        let sign = if self.low < 0 { -1.0 } else { 1.0 };
-        // Unsigned, because it may round up to 2^127.
-        let magnitude = self.low.unsigned_abs();
-        let rounded = magnitude as f64;
-        let rest = magnitude.wrapping_sub(rounded as u128) as i128;
-        sum.add(self.overflows as f64 * 2_f64.powi(128));
-        sum.add(sign * rounded);
-        sum.add(sign * rest as f64);
+        // In two parts, as the first is rounded: alone, it makes -0.1 (-1 and 0.9) something else.
+        let (rounded, one) = (self.fraction as f64, ONE as f64); // 10^18 is exact
+        let high = rounded / one;
+        let rest = (-high).mul_add(one, rounded) + (self.fraction - rounded as i128) as f64;
+        sum.add(high);
+        sum.add(rest / one);
+        sum.value()
     }
 }
 
@@ -199,8 +158,8 @@ mod tests {
     use super::*;
     use crate::tokens::sum_tokens;
 
-    fn value(text: &str) -> Result<Number, Reason> {
-        sum_tokens(text.as_bytes()).unwrap().0.value()
+    fn value(text: &str) -> Result<Number, &'static str> {
+        sum_tokens(text.as_bytes(), usize::MAX).1.unwrap().value()
     }
 
     /// The sum as it is printed.
@@ -209,8 +168,9 @@ mod tests {
     }
 
     /// The sum of two blocks.
-    fn merged(parts: [&str; 2]) -> Result<Number, Reason> {
-        let [mut total, later] = parts.map(|part| sum_tokens(part.as_bytes()).unwrap().0);
+    fn merged(parts: [&str; 2]) -> Result<Number, &'static str> {
+        let [mut total, later] =
+            parts.map(|part| sum_tokens(part.as_bytes(), usize::MAX).1.unwrap());
         total.merge(later);
         total.value()
     }
@@ -253,7 +213,7 @@ mod tests {
         assert_eq!(sum(&format!("{min}.0 -0.5")), format!("{min}.5"));
         assert_eq!(sum(&format!("{min}.5 {max}.0")), "-1.5");
         for overflow in [format!("{max}.5 0.5"), format!("{min}.5 -0.5")] {
-            assert_eq!(value(&overflow), Err(Reason::IntegerOverflow));
+            assert_eq!(value(&overflow), Err("the sum does not fit in 128 bits"));
         }
     }
 
@@ -262,8 +222,14 @@ mod tests {
         let (min, max) = (i128::MIN, i128::MAX);
         assert_eq!(sum(&format!("{max} {max} {min} {min} 2")), "0");
         assert_eq!(sum(&format!("{min} -1 1")), min.to_string());
-        assert_eq!(value(&format!("{max} 1")), Err(Reason::IntegerOverflow));
-        assert_eq!(value(&format!("{min} -1")), Err(Reason::IntegerOverflow));
+        assert_eq!(
+            value(&format!("{max} 1")),
+            Err("the sum does not fit in 128 bits")
+        );
+        assert_eq!(
+            value(&format!("{min} -1")),
+            Err("the sum does not fit in 128 bits")
+        );
     }
 
     #[test]
@@ -394,7 +360,10 @@ mod tests {
             Ok(Number::Float(f64::NEG_INFINITY))
         );
         assert!(matches!(value("inf -inf"), Ok(Number::Float(nan)) if nan.is_nan()));
-        assert_eq!(value("1e308 1e308"), Err(Reason::FloatOverflow));
+        assert_eq!(
+            value("1e308 1e308"),
+            Err("a partial sum is too large for a 64-bit float")
+        );
     }
 
     #[test]
