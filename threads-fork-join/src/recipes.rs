@@ -142,6 +142,7 @@ recipe!(
     [
         "Mutex",
         "Arc<Mutex>",
+        "data race",
         "HashMap",
         "shared state",
         "global mutable state",
