@@ -69,7 +69,8 @@
 //! - A read includes every addition that happens before it, and none that happens after it. (What
 //!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
 //!   `Acquire` load came in between.)
-//! - If one read happens before another, without a `take`, the later one is not smaller.
+//! - If one read happens before another, the later one is not smaller, unless a thread subtracts or
+//!   calls `take`.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too. Two that
 //!   each read and then add may both see it.
 //! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
@@ -323,10 +324,10 @@ mod tests {
         let (start, body) = (&Barrier::new(threads), &body);
         thread::scope(|scope| {
             let mut handles = Vec::new();
-            for thread in 0..threads {
+            for index in 0..threads {
                 handles.push(scope.spawn(move || {
                     start.wait();
-                    body(thread)
+                    body(index)
                 }));
             }
             handles
@@ -467,8 +468,8 @@ mod tests {
         within_deadline(|| {
             let many = slow_to_read();
             let begin = Instant::now();
-            on_threads(3, |thread| {
-                let lowest_bit = 16 * thread; // of the 16 that this thread adds to
+            on_threads(3, |index| {
+                let lowest_bit = 16 * index; // of the 16 that this thread adds to
                 for _ in 0..0xffff {
                     many.add(1 << lowest_bit);
                     many.take();
