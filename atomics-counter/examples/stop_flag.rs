@@ -15,6 +15,7 @@
 //! its owner failed, and the thread ended first
 //! it was blocked in `accept`, and its owner's drop woke it
 //! it had panicked: round 3
+//! dropped by its own work
 //! ```
 
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
-/// Owns a thread. Dropping it sets the flag and waits for the thread to end.
+/// Owns a thread. Dropping it sets the flag and waits for the thread to end:
+/// hold no lock that the thread needs.
 pub struct Worker<R> {
     stop: Arc<AtomicBool>,
     /// `None` once the thread has been joined.
@@ -38,8 +40,8 @@ impl<R> Worker<R> {
     {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
-        let handle = thread::Builder::new().spawn(move || work(&flag))?;
-        let handle = Some(handle);
+        let builder = thread::Builder::new().name("worker".into());
+        let handle = Some(builder.spawn(move || work(&flag))?);
         Ok(Self { stop, handle })
     }
 
@@ -61,6 +63,10 @@ impl<R> Worker<R> {
     fn join(&mut self) -> Option<thread::Result<R>> {
         self.set_flag();
         let handle = self.handle.take()?;
+        if handle.thread().id() == thread::current().id() {
+            // Its own work was the last owner. It ends after this round.
+            return Some(Err(Box::new("a thread cannot join itself")));
+        }
         Some(handle.join())
     }
 }
@@ -146,6 +152,18 @@ fn main() -> io::Result<()> {
     drop(Worker::start(|_| {
         resume_unwind(Box::new(PanicsWhenDropped))
     })?);
+
+    let (owner, owned) = mpsc::channel::<Worker<()>>();
+    let (dropped, flag) = mpsc::channel();
+    let worker = Worker::start(move |stop| {
+        if let Ok(worker) = owned.recv() {
+            drop(worker);
+            let _ = dropped.send(stop.load(Relaxed));
+        }
+    })?;
+    assert!(owner.send(worker).is_ok());
+    assert_eq!(flag.recv(), Ok(true));
+    println!("dropped by its own work");
     Ok(())
 }
 

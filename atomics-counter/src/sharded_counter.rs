@@ -25,8 +25,8 @@
 //! - Once the threads that add have been joined, the count is exact.
 //! - Until then, a read is approximate: it may include an addition and miss an earlier one.
 //! - `take` returns the count and restarts it at 0; nothing is lost or counted twice.
-//! - Never decide on a read: a read of 0 does not even tell who was the first to add. A threshold
-//!   ("grow at about n") is fine.
+//! - Never decide on a read, such as on who was the first: decide on what `Counter::add` returns
+//!   (`counter.rs`). A threshold ("grow at about n") is fine.
 //!
 //! # When to use it
 //!
@@ -41,16 +41,14 @@
 //!   counter takes 640 bytes, and up to 256 more for each thread.
 //! - The count is read as often as it changes: a read looks at the cells of all threads. For up to 8
 //!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns.
-//! - A decision depends on the count, such as who was the first or the last: use what
-//!   `Counter::add` returns (`counter.rs`).
 //! - In a signal handler or a global allocator: an addition may be lost or deadlock.
 //! - After `fork` without `exec`: an addition or the end of the thread may deadlock.
 //!
 //! # How it ends
 //!
-//! Additions and reads never wait for each other. A thread's first addition, its first one to a
-//! counter, and its end may lock a `Mutex` for a moment. `take` repeats its read if another `take`
-//! came first. What a thread added before it panicked stays counted, and so does what its
+//! Additions and reads never wait for each other. A thread's first addition, its first addition to
+//! each counter, and its end may wait for a lock for a moment. `take` repeats its read if another
+//! `take` came first. What a thread added before it panicked stays counted, and so does what its
 //! thread-local destructors add.
 //!
 //! # To use it
@@ -168,8 +166,8 @@ impl ShardedCounter {
     /// Returns the count.
     #[must_use]
     pub fn get(&self) -> u64 {
-        // Acquire: every cell is read at least as large as the `take` read it that stored this.
-        // Otherwise the difference could fall below 0.
+        // Acquire: each cell is then at least as large as when it was read by the `take` that stored
+        // this. Otherwise the difference could fall below 0.
         let taken = self.taken.0.load(Acquire);
         self.ever_added().wrapping_sub(taken)
     }
@@ -177,13 +175,13 @@ impl ShardedCounter {
     /// Returns the count and restarts it at 0. Nothing is lost or returned twice, even while other
     /// threads add and take.
     pub fn take(&self) -> u64 {
-        // The cells keep growing: to set one to 0 could fall between its owner's load and store.
-        // Instead, `taken` grows.
+        // The cells keep growing, and `taken` follows: to set a cell to 0 could fall between its
+        // owner's load and store.
         let mut taken = self.taken.0.load(Acquire); // as in `get`
         loop {
             let added = self.ever_added();
-            // Release: paired with the loads of `taken`. One of those is the Acquire on failure,
-            // which begins the next round.
+            // Release: for the Acquire loads of `taken`. One of these is this Acquire on failure,
+            // for the next round.
             let exchanged = self
                 .taken
                 .0
