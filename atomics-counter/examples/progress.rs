@@ -137,7 +137,12 @@ fn main() -> io::Result<()> {
     println!("the terminal was closed; the result is there");
 
     let (screen, lines) = Screen::new(false);
-    let job = || with_progress_on(screen, 100, |done| work(100, true, done));
+    let job = || {
+        with_progress_on(screen, 100, |done| {
+            assert!(lines.recv().is_ok()); // the bar is shown
+            work(100, true, done);
+        });
+    };
     let payload = catch_unwind(AssertUnwindSafe(job)).err();
     let text = payload.and_then(|payload| payload.downcast::<String>().ok());
     assert_eq!(text.as_deref().map(String::as_str), Some("item 20 failed"));
