@@ -8,7 +8,7 @@
 //!
 //! Each pattern has a name to link to, such as `#stop-flag`, and the weakest ordering that is right.
 //!
-//! | pattern | operations | why this ordering | file |
+//! | pattern | operations | why this ordering | file, or what std has |
 //! |---|---|---|---|
 //! | <a id="counter" href="#counter">Counter</a>, statistics | `fetch_add(1, Relaxed)`, `load(Relaxed)` | nothing else depends on the number; after a join it is exact | [`counter.rs`], [`sharded_counter.rs`] |
 //! | <a id="progress" href="#progress">Progress</a> | `fetch_add(1, Relaxed)` after each item | it is only shown; the end is known by a join or a channel | [`progress.rs`] |
@@ -115,7 +115,12 @@ pub mod sharded_counter;
     "seqlock",
     "spin lock",
     "spinlock",
-    "reference count"
+    "reference count",
+    "countdown",
+    "last one out",
+    "RCU",
+    "ABA",
+    "arc-swap"
 ))]
 pub mod which_ordering {}
 
