@@ -25,6 +25,7 @@ use std::{io, mem};
 
 /// Owns a thread. Dropping it sets the flag and waits for the thread to end:
 /// hold no lock that the thread needs.
+#[must_use = "dropping it stops the thread"]
 pub struct Worker<R> {
     stop: Arc<AtomicBool>,
     /// `None` once the thread has been joined.
