@@ -131,7 +131,7 @@ mod recipes;
 #[doc(inline)]
 pub use recipes::*;
 
-/// Compiles and runs the examples of the README; those of the modules are among them.
+/// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
