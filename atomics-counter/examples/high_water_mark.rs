@@ -43,13 +43,13 @@ fn main() {
 
     let highest = &HighWaterMark::new();
     thread::scope(|scope| {
-        for thread in 1..=4 {
+        for distance in 1..=4 {
             scope.spawn(move || {
                 let mut last = 0;
                 for _ in 0..1_000_000 {
                     let seen = highest.get();
                     assert!(seen >= last, "{last} was overwritten by {seen}");
-                    last = seen + thread; // close to what the others record
+                    last = seen + distance; // close to what others record
                     highest.record(last);
                 }
             });

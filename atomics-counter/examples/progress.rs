@@ -1,6 +1,7 @@
 //! Progress bar of worker threads.
 //!
-//! Use it when a job of many items runs long and a person may be watching.
+//! Use it when a job of many items runs long and a person may be watching. If
+//! the job prints, or has several bars, use the crate `indicatif`.
 //! Ends: with the result of the job, or with its panic; the bar is removed. It
 //! does not wait for `done` to reach `total`: after a panic, it never would.
 //! Without a terminal, as in a log file, nothing is printed.
@@ -56,12 +57,16 @@ pub fn with_progress_on<R>(
 }
 
 fn show(mut out: impl Write, total: u64, done: &AtomicU64, end: &Receiver<Infallible>) {
+    let mut is_shown = false;
     while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
         // Relaxed: the count publishes only itself. One write, so that nothing
         // that other threads print comes in between.
         let _ = out.write_all(line(done.load(Relaxed), total).as_bytes());
+        is_shown = true;
     }
-    let _ = out.write_all(CLEAR.as_bytes());
+    if is_shown {
+        let _ = out.write_all(CLEAR.as_bytes());
+    }
 }
 
 /// To the start of the line; erase it.
@@ -79,7 +84,7 @@ fn main() -> io::Result<()> {
     use std::process::Command;
 
     if env::args().nth(1).as_deref() == Some("to a pipe") {
-        with_progress(1, |done| done.fetch_add(1, Relaxed));
+        with_progress(1, |_| thread::sleep(3 * INTERVAL)); // time for a picture
         return Ok(());
     }
 
@@ -114,6 +119,11 @@ fn main() -> io::Result<()> {
     assert_eq!(result, "the result");
     assert_eq!(lines.iter().last().as_deref(), Some(CLEAR));
     println!("50 of 100 was shown while the job ran");
+    let (screen, lines) = Screen::new(false);
+    let (running, end) = mpsc::channel();
+    drop(running); // the job ends before the first picture
+    show(screen, 1, &AtomicU64::new(1), &end);
+    assert_eq!(lines.iter().count(), 0);
     assert_eq!(line(5, 4), "\r[####################] 5 of 4\x1b[K");
     assert_eq!(line(0, 0), "\r[--------------------] 0 of 0\x1b[K");
 
@@ -127,7 +137,12 @@ fn main() -> io::Result<()> {
     println!("the terminal was closed; the result is there");
 
     let (screen, lines) = Screen::new(false);
-    let job = || with_progress_on(screen, 100, |done| work(100, true, done));
+    let job = || {
+        with_progress_on(screen, 100, |done| {
+            assert!(lines.recv().is_ok()); // the bar is shown
+            work(100, true, done);
+        });
+    };
     let payload = catch_unwind(AssertUnwindSafe(job)).err();
     let text = payload.and_then(|payload| payload.downcast::<String>().ok());
     assert_eq!(text.as_deref().map(String::as_str), Some("item 20 failed"));

@@ -1,18 +1,21 @@
 //! Stop a thread: `AtomicBool` flag and join.
 //!
 //! Use it when a thread works in rounds: it looks at the flag before each one.
-//! A thread that blocks does not look. In `accept`: set the flag, then connect
-//! to the listener. In `recv`: drop the sender. While it reads stdin, nothing
-//! stops it: do not join such a thread, it ends with the process.
+//! A thread that blocks does not look, and would block its owner's drop. In
+//! `accept`: set the flag, then connect to the listener (see `Server`, below
+//! `main`). In `recv`: drop the sender instead. While a thread reads stdin,
+//! nothing stops it: do not join it, it ends with the process.
 //! Ends: after the current round; `stop` returns the result or the panic. A
-//! drop stops it too, also by `?` or a panic of its owner.
+//! drop stops it too, also by `?` or a panic of its owner, and ignores its
+//! panic.
 //! Needs: std alone.
 //!
 //! ```text
 //! stopped after the round in which it was told
 //! its owner failed, and the thread ended first
-//! it was blocked in `accept`; a connection woke it
+//! it was blocked in `accept`, and its owner's drop woke it
 //! it had panicked: round 3
+//! dropped by its own work
 //! ```
 
 use std::sync::Arc;
@@ -20,7 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
-/// Owns a thread; dropping it stops the thread and joins it.
+/// Owns a thread. Dropping it sets the flag and waits for the thread to end:
+/// hold no lock that the thread needs.
+#[must_use = "dropping it stops the thread"]
 pub struct Worker<R> {
     stop: Arc<AtomicBool>,
     /// `None` once the thread has been joined.
@@ -36,8 +41,8 @@ impl<R> Worker<R> {
     {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
-        let handle = thread::Builder::new().spawn(move || work(&flag))?;
-        let handle = Some(handle);
+        let builder = thread::Builder::new().name("worker".into());
+        let handle = Some(builder.spawn(move || work(&flag))?);
         Ok(Self { stop, handle })
     }
 
@@ -59,6 +64,10 @@ impl<R> Worker<R> {
     fn join(&mut self) -> Option<thread::Result<R>> {
         self.set_flag();
         let handle = self.handle.take()?;
+        if handle.thread().id() == thread::current().id() {
+            // Its own work was the last owner. It ends after this round.
+            return Some(Err(Box::new("a thread cannot join itself")));
+        }
         Some(handle.join())
     }
 }
@@ -74,8 +83,6 @@ impl<R> Drop for Worker<R> {
 }
 
 fn main() -> io::Result<()> {
-    use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
     use std::panic::resume_unwind;
     use std::sync::mpsc;
     use std::time::Duration;
@@ -116,26 +123,16 @@ fn main() -> io::Result<()> {
     assert_eq!(end.try_recv(), Ok(()));
     println!("its owner failed, and the thread ended first");
 
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let server = Worker::start(move |stop| -> io::Result<u32> {
-        let mut served = 0;
-        loop {
-            let (mut client, _) = listener.accept()?;
-            if stop.load(Relaxed) {
-                return Ok(served); // this was no client
-            }
-            client.write_all(b"hello")?;
-            served += 1;
-        }
-    })?;
-    let greeting = io::read_to_string(TcpStream::connect(address)?)?;
-    assert_eq!(greeting, "hello");
-    server.set_flag(); // before it is woken
-    let greeting = io::read_to_string(TcpStream::connect(address)?)?;
-    assert_eq!(greeting, "");
-    assert!(matches!(server.stop(), Ok(Ok(1))));
-    println!("it was blocked in `accept`; a connection woke it");
+    let (ended, end) = mpsc::channel();
+    let owner = || -> io::Result<()> {
+        let server = Server::start(ended)?;
+        let greeting = io::read_to_string(TcpStream::connect(server.address)?)?;
+        assert_eq!(greeting, "hello");
+        Err(io::ErrorKind::StorageFull.into())
+    };
+    assert!(owner().is_err());
+    assert_eq!(end.try_recv(), Ok(1)); // it has served one client
+    println!("it was blocked in `accept`, and its owner's drop woke it");
 
     let (ended, end) = mpsc::channel::<()>();
     let panics = move |_: &AtomicBool| {
@@ -156,7 +153,58 @@ fn main() -> io::Result<()> {
     drop(Worker::start(|_| {
         resume_unwind(Box::new(PanicsWhenDropped))
     })?);
+
+    let (owner, owned) = mpsc::channel::<Worker<()>>();
+    let (dropped, flag) = mpsc::channel();
+    let worker = Worker::start(move |stop| {
+        if let Ok(worker) = owned.recv() {
+            drop(worker);
+            let _ = dropped.send(stop.load(Relaxed));
+        }
+    })?;
+    assert!(owner.send(worker).is_ok());
+    assert_eq!(flag.recv(), Ok(true));
+    println!("dropped by its own work");
     Ok(())
+}
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::Sender;
+
+/// Its thread is blocked in `accept` most of the time.
+struct Server {
+    address: SocketAddr,
+    worker: Worker<io::Result<()>>,
+}
+
+impl Server {
+    /// Sends how many clients it has served when it ends.
+    fn start(ended: Sender<u32>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let worker = Worker::start(move |stop| {
+            let mut served = 0;
+            loop {
+                let (mut client, _) = listener.accept()?;
+                if stop.load(Relaxed) {
+                    let _ = ended.send(served); // this was no client
+                    return Ok(());
+                }
+                client.write_all(b"hello")?;
+                served += 1;
+            }
+        })?;
+        Ok(Self { address, worker })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.worker.set_flag(); // before it is woken
+        let _ = TcpStream::connect(self.address);
+        // Then `worker` is dropped, which joins the thread.
+    }
 }
 
 struct PanicsWhenDropped;

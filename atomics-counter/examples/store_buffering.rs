@@ -2,8 +2,8 @@
 //!
 //! Use it when two threads each store one atomic and then load the other's, and
 //! at least one must see the other's store: "I go to sleep" against "there is
-//! work". For data behind a flag, Release and Acquire do: see `publish.rs`. If
-//! one atomic can hold both, its `swap` or `fetch_add` needs no `SeqCst`.
+//! work". For data behind a flag, Release and Acquire are enough: `publish.rs`.
+//! If one atomic can hold both, its `swap` or `fetch_add` needs no `SeqCst`.
 //! Ends: it never blocks.
 //! Needs: std alone.
 //!

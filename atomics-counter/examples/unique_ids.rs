@@ -1,7 +1,7 @@
 //! Unique id generator.
 //!
-//! Use it when ids may run out. Of 64-bit ids that are counted up one by one,
-//! there are always more: `fetch_add(1, Relaxed)` is enough for those.
+//! Use it when ids may run out. 64-bit ids that are counted up one by one never
+//! do: `fetch_add(1, Relaxed)` is enough for those.
 //! Ends: `next_id` returns `None` when all ids are given out, and from then on.
 //! It never blocks.
 //! Needs: std alone.

@@ -61,9 +61,10 @@
 //! - A read includes every addition that happens before it, and none that happens after it. (What
 //!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
 //!   `Acquire` load came in between.)
-//! - If one read happens before another, without a `take`, the later one is not smaller.
-//! - If all threads add 1, without a `take`, no two additions return the same number: of n additions,
-//!   one returns 1 and one returns n. (The count wraps around at 2^64.)
+//! - If one read happens before another, the later one is not smaller, unless a thread subtracts or
+//!   calls `take`.
+//! - If all threads add 1 and none calls `take`, no two additions return the same number: of n
+//!   additions, one returns 1 and one returns n. (The count wraps around at 2^64.)
 //! - All operations are `Relaxed`: a thread that sees an addition may not see what was written
 //!   before it.
 //! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
@@ -134,10 +135,10 @@ mod tests {
         let (start, body) = (&Barrier::new(threads), &body);
         thread::scope(|scope| {
             let mut handles = Vec::new();
-            for thread in 0..threads {
+            for index in 0..threads {
                 handles.push(scope.spawn(move || {
                     start.wait();
-                    body(thread)
+                    body(index)
                 }));
             }
             handles
@@ -216,11 +217,11 @@ mod tests {
         within_deadline(|| {
             let (count, added, taken) = (Counter::new(), Counter::new(), Counter::new());
             let begin = Instant::now();
-            on_threads(4, |thread| {
+            on_threads(4, |index| {
                 // Long enough to meet.
                 while begin.elapsed() < Duration::from_millis(100) {
                     for _ in 0..1000 {
-                        if thread < 2 {
+                        if index < 2 {
                             count.add(1);
                             added.add(1);
                         } else {

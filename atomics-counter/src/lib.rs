@@ -8,38 +8,39 @@
 //!
 //! Each pattern has a name to link to, such as `#stop-flag`, and the weakest ordering that is right.
 //!
-//! | pattern | operations | why this ordering | file |
+//! | pattern | operations | why this ordering | file, or what std has |
 //! |---|---|---|---|
 //! | <a id="counter" href="#counter">Counter</a>, statistics | `fetch_add(1, Relaxed)`, `load(Relaxed)` | nothing else depends on the number; after a join it is exact | [`counter.rs`], [`sharded_counter.rs`] |
 //! | <a id="progress" href="#progress">Progress</a> | `fetch_add(1, Relaxed)` after each item | it is only shown; the end is known by a join or a channel | [`progress.rs`] |
-//! | <a id="unique-id" href="#unique-id">Unique id</a>, sequence number | `fetch_add(1, Relaxed)` | under any ordering, no two threads get the same number | [`counter.rs`], [`unique_ids.rs`] |
-//! | <a id="update" href="#update">Update by a function</a>, CAS loop, `fetch_update` | `load(Relaxed)`; `compare_exchange_weak(seen, new, Relaxed, Relaxed)`, again if it fails | it stores only if no thread came in between | [`unique_ids.rs`] |
+//! | <a id="unique-id" href="#unique-id">Unique id</a>, sequence number | `fetch_add(1, Relaxed)` | no two threads get the same number, until it wraps around | [`counter.rs`]; [`unique_ids.rs`] ends before that |
+//! | <a id="update" href="#update">Update by a function</a>, CAS loop, `fetch_update` | `load(Relaxed)`; `compare_exchange_weak(seen, new, Relaxed, Relaxed)`, again if it fails | it stores only if the value is still the one seen | [`unique_ids.rs`] |
 //! | <a id="maximum" href="#maximum">Maximum</a>, peak | `fetch_max(n, Relaxed)` | as for a counter | [`high_water_mark.rs`] |
-//! | <a id="take" href="#take">Take</a>, swap | `swap(0, Relaxed)`; `AcqRel` if it leads to data | one thread gets what was there | [`counter.rs`] |
+//! | <a id="take" href="#take">Take</a>, swap | `swap(0, Relaxed)`; `Acquire` if the value leads to data, which was stored with `Release` | only one thread gets what was there | [`counter.rs`] |
 //! | <a id="claim" href="#claim">Claim</a>, test-and-set | `swap(true, Relaxed)` | only the first thread gets `false` | [`publish.rs`] |
 //! | <a id="stop-flag" href="#stop-flag">Stop flag</a> | `store(true, Relaxed)`; `load(Relaxed)` in each round | it carries no data; the join hands over results | [`stop_flag.rs`] |
 //! | <a id="publish" href="#publish">Publish</a>, ready flag, message passing | write the data, `store(true, Release)`; `load(Acquire)`, read the data | a thread that sees the flag must see the data | [`publish.rs`]; [`OnceLock`], a channel |
-//! | <a id="lazy-number" href="#lazy-number">Once</a>: a lazy number | `compare_exchange(0, mine, Relaxed, Relaxed)`; the loser takes what it finds | the number is all there is | [`LazyLock`], [`OnceLock`] |
-//! | <a id="lazy-data" href="#lazy-data">Once</a>: lazy data, by pointer or index | `compare_exchange(0, mine, Release, Acquire)`; `load(Acquire)` | a thread that sees the index must see the data | [`LazyLock`], [`OnceLock`] |
-//! | <a id="reference-count" href="#reference-count">Reference count</a> | `fetch_add(1, Relaxed)`; `fetch_sub(1, Release)`, and after the last one `fence(Acquire)` | the last owner frees the data and must see what the others wrote | [`Arc`] |
-//! | <a id="seqlock" href="#seqlock">Sequence lock</a> (seqlock) | one writer: `store(odd, Relaxed)`, `fence(Release)`, data, `store(even, Release)`; readers: `load(Acquire)`, data, `fence(Acquire)`, `load(Relaxed)`, again if odd or changed | a reader must not mix two writes; the data are atomics, too, and `Relaxed` | [`RwLock`] |
-//! | <a id="spin-lock" href="#spin-lock">Spin lock</a> | `compare_exchange(false, true, Acquire, Relaxed)`; `store(false, Release)` | do not: a thread that spins takes the core from the one it waits for | [`Mutex`], which spins a little before it sleeps |
-//! | <a id="wait" href="#wait">Wait for a change</a> | none | an atomic cannot block, and a loop of loads takes a core | [`Condvar`], a channel, [`thread::park`] |
+//! | <a id="lazy-number" href="#lazy-number">Once</a>: a lazy number | `load(Relaxed)`; if it is 0, `compare_exchange(0, mine, Relaxed, Relaxed)`, and the loser takes what it finds | the number is all there is | [`LazyLock`], [`OnceLock`] |
+//! | <a id="lazy-data" href="#lazy-data">Once</a>: lazy data, by pointer or index | the same with `load(Acquire)` and `compare_exchange(0, mine, Release, Acquire)` | a thread that sees the index must see the data | [`LazyLock`], [`OnceLock`] |
+//! | <a id="reference-count" href="#reference-count">Reference count</a>, countdown, last one out | `fetch_add(1, Relaxed)`; `fetch_sub(1, Release)`, and after the last one `fence(Acquire)` (or `AcqRel` for each) | the last owner frees or reads the data, after all others have used it | [`Arc`] |
+//! | <a id="seqlock" href="#seqlock">Sequence lock</a> (seqlock) | one writer: `store(odd, Relaxed)`, `fence(Release)`, data, `store(even, Release)`; readers: `load(Acquire)`, data, `fence(Acquire)`, `load(Relaxed)`, again if odd or changed | a reader must not mix two writes; the data are atomics too, all `Relaxed` | [`RwLock`] |
+//! | <a id="spin-lock" href="#spin-lock">Spin lock</a> | `compare_exchange(false, true, Acquire, Relaxed)`; `store(false, Release)` | do not use one: a spinning thread takes the core from the thread it waits for | [`Mutex`], which spins a little before it sleeps |
+//! | <a id="wait" href="#wait">Wait for a change</a> | none | std's atomics cannot block, and a loop of loads takes a core | [`Condvar`], a channel, [`thread::park`] |
+//! | <a id="replace" href="#replace">Replace data that others read</a>, RCU, lock-free list | none | an atomic pointer cannot say when the old data may be freed | `RwLock<Arc<T>>`; the crates `arc-swap`, `crossbeam-epoch` |
 //! | <a id="store-then-load" href="#store-then-load">Store, then load another</a> (store buffering, Dekker) | `SeqCst` for all four, or `fence(SeqCst)` between the two of each thread | at least one of two threads must see the other | [`store_buffering.rs`] |
 //!
-//! | ordering | is enough if |
+//! | ordering | when |
 //! |---|---|
-//! | `Relaxed` | no other data is read because of the value; or a join, a lock or a channel orders that data |
-//! | `Release` to store, `Acquire` to load, `AcqRel` for both at once | data is written before the store and read after the load |
-//! | `SeqCst` | threads must agree on the order of operations on several atomics |
+//! | `Relaxed` | enough if only the value itself matters, or if a join, a lock or a channel orders the other data |
+//! | `Release` to store, `Acquire` to load, `AcqRel` for both at once | enough if what was written before the store is read after the load |
+//! | `SeqCst` | needed if threads must agree on the order of operations on several atomics |
 //!
 //! No ordering makes a store visible sooner. And none helps if a thread loads, adds 1 and stores
 //! (`count.store(count.load(SeqCst) + 1, SeqCst)`): two threads may both load 0 and both store 1. Only
 //! where one thread alone writes, as to a cell of a sharded counter, this is right, and faster.
 //!
-//! The orderings of the table are checked: loom (`tests/loom.rs`) runs each pattern that needs more
-//! than `Relaxed` through all interleavings, and finds the error if an ordering is weakened. On x86,
-//! most of these errors never show.
+//! The orderings are checked: loom (`tests/loom.rs`) explores the interleavings of each pattern that
+//! needs more than `Relaxed`, and finds the error if one is weaker. (Of the last pattern, it checks
+//! the fences, not the `SeqCst` loads and stores.) On x86, most of these errors never show.
 //!
 //! # Contention and false sharing
 //!
@@ -114,7 +115,12 @@ pub mod sharded_counter;
     "seqlock",
     "spin lock",
     "spinlock",
-    "reference count"
+    "reference count",
+    "countdown",
+    "last one out",
+    "RCU",
+    "ABA",
+    "arc-swap"
 ))]
 pub mod which_ordering {}
 
@@ -125,7 +131,7 @@ mod recipes;
 #[doc(inline)]
 pub use recipes::*;
 
-/// Compiles and runs the examples of the README; those of the modules are among them.
+/// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

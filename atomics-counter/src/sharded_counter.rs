@@ -25,8 +25,8 @@
 //! - Once the threads that add have been joined, the count is exact.
 //! - Until then, a read is approximate: it may include an addition and miss an earlier one.
 //! - `take` returns the count and restarts it at 0; nothing is lost or counted twice.
-//! - Never decide on a read: a read of 0 does not even tell who was the first to add. A threshold
-//!   ("grow at about n") is fine.
+//! - Never decide on a read, such as on who was the first: decide on what `Counter::add` returns
+//!   (`counter.rs`). A threshold ("grow at about n") is fine.
 //!
 //! # When to use it
 //!
@@ -41,16 +41,14 @@
 //!   counter takes 640 bytes, and up to 256 more for each thread.
 //! - The count is read as often as it changes: a read looks at the cells of all threads. For up to 8
 //!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns.
-//! - A decision depends on the count, such as who was the first or the last: use what
-//!   `Counter::add` returns (`counter.rs`).
 //! - In a signal handler or a global allocator: an addition may be lost or deadlock.
 //! - After `fork` without `exec`: an addition or the end of the thread may deadlock.
 //!
 //! # How it ends
 //!
-//! Additions and reads never wait for each other. A thread's first addition, its first one to a
-//! counter, and its end may lock a `Mutex` for a moment. `take` repeats its read if another `take`
-//! came first. What a thread added before it panicked stays counted, and so does what its
+//! Additions and reads never wait for each other. A thread's first addition, its first addition to
+//! each counter, and its end may wait for a lock for a moment. `take` repeats its read if another
+//! `take` came first. What a thread added before it panicked stays counted, and so does what its
 //! thread-local destructors add.
 //!
 //! # To use it
@@ -69,7 +67,8 @@
 //! - A read includes every addition that happens before it, and none that happens after it. (What
 //!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
 //!   `Acquire` load came in between.)
-//! - If one read happens before another, without a `take`, the later one is not smaller.
+//! - If one read happens before another, the later one is not smaller, unless a thread subtracts or
+//!   calls `take`.
 //! - Two threads that each add and then read may both miss the other's addition, on x86 too. Two that
 //!   each read and then add may both see it.
 //! - One thread adds and then looks at a flag; another sets the flag and then calls `take`: both may
@@ -167,8 +166,8 @@ impl ShardedCounter {
     /// Returns the count.
     #[must_use]
     pub fn get(&self) -> u64 {
-        // Acquire: every cell is read at least as large as the `take` read it that stored this.
-        // Otherwise the difference could fall below 0.
+        // Acquire: each cell is then at least as large as when it was read by the `take` that stored
+        // this. Otherwise the difference could fall below 0.
         let taken = self.taken.0.load(Acquire);
         self.ever_added().wrapping_sub(taken)
     }
@@ -176,13 +175,13 @@ impl ShardedCounter {
     /// Returns the count and restarts it at 0. Nothing is lost or returned twice, even while other
     /// threads add and take.
     pub fn take(&self) -> u64 {
-        // The cells keep growing: to set one to 0 could fall between its owner's load and store.
-        // Instead, `taken` grows.
+        // The cells keep growing, and `taken` follows: to set a cell to 0 could fall between its
+        // owner's load and store.
         let mut taken = self.taken.0.load(Acquire); // as in `get`
         loop {
             let added = self.ever_added();
-            // Release: paired with the loads of `taken`. One of those is the Acquire on failure,
-            // which begins the next round.
+            // Release: for the Acquire loads of `taken`. One of these is this Acquire on failure,
+            // for the next round.
             let exchanged = self
                 .taken
                 .0
@@ -323,10 +322,10 @@ mod tests {
         let (start, body) = (&Barrier::new(threads), &body);
         thread::scope(|scope| {
             let mut handles = Vec::new();
-            for thread in 0..threads {
+            for index in 0..threads {
                 handles.push(scope.spawn(move || {
                     start.wait();
-                    body(thread)
+                    body(index)
                 }));
             }
             handles
@@ -467,8 +466,8 @@ mod tests {
         within_deadline(|| {
             let many = slow_to_read();
             let begin = Instant::now();
-            on_threads(3, |thread| {
-                let lowest_bit = 16 * thread; // of the 16 that this thread adds to
+            on_threads(3, |index| {
+                let lowest_bit = 16 * index; // of the 16 that this thread adds to
                 for _ in 0..0xffff {
                     many.add(1 << lowest_bit);
                     many.take();

@@ -513,6 +513,36 @@ fn publishing_needs_release_and_acquire() {
     assert_eq!(published(Release, Acquire), both_or_none);
 }
 
+/// Two threads take an index that leads to data. Returns what the one that gets it sees.
+fn taken(store: Ordering, swap: Ordering) -> Vec<Option<u64>> {
+    outcomes(move || {
+        let shared = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let making = spawn(&shared, move |(data, index)| {
+            data.store(7, Relaxed);
+            index.store(1, store);
+        });
+        let taking = [(); 2].map(|()| {
+            spawn(&shared, move |(data, index)| {
+                let is_taken = index.swap(0, swap) == 1;
+                is_taken.then(|| data.load(Relaxed))
+            })
+        });
+        join([making]);
+        match join(taking) {
+            [Some(_), Some(_)] => unreachable!("taken twice"),
+            [one, other] => one.or(other),
+        }
+    })
+}
+
+#[test]
+fn a_take_that_leads_to_data_needs_release_and_acquire() {
+    assert_eq!(taken(Release, Acquire), [None, Some(7)]);
+    for (store, swap) in [(Relaxed, Acquire), (Release, Relaxed)] {
+        assert_eq!(taken(store, swap), [None, Some(0), Some(7)]);
+    }
+}
+
 /// Two threads make data and agree on whose is used. Returns what each sees of it.
 fn made_once(success: Ordering, failure: Ordering) -> Vec<[u64; 2]> {
     outcomes(move || {

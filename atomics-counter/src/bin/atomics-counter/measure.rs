@@ -81,9 +81,9 @@ fn run_round(job: Job, way: Way) -> io::Result<Counted> {
     let (begin, pieces) = thread::scope(|scope| {
         let mut closed = gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut handles = Vec::new();
-        for thread in 0..job.threads.get() {
+        for index in 0..job.threads.get() {
             let (count, gate) = (&*count, &gate);
-            let work = move || count_until_deadline(count, thread, gate);
+            let work = move || count_until_deadline(count, index, gate);
             match thread::Builder::new().spawn_scoped(scope, work) {
                 Ok(handle) => handles.push(handle),
                 Err(error) => {
@@ -117,14 +117,14 @@ fn run_round(job: Job, way: Way) -> io::Result<Counted> {
 /// Waits at the gate, counts, and returns how many increments it made by when.
 fn count_until_deadline(
     count: &dyn Count,
-    thread: usize,
+    index: usize,
     gate: &RwLock<Option<Instant>>,
 ) -> (u64, Instant) {
     // `None` if another thread could not be spawned: then the round is over.
     let deadline = *gate.read().unwrap_or_else(PoisonError::into_inner);
     let mut increments = 0;
     loop {
-        count.increment_many(thread, PIECE);
+        count.increment_many(index, PIECE);
         increments += PIECE;
         let now = Instant::now();
         if deadline.is_none_or(|deadline| now >= deadline) {

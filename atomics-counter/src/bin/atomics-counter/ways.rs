@@ -11,14 +11,14 @@ use std::sync::{Mutex, PoisonError};
 /// A number that threads increment together.
 pub trait Count: Sync {
     /// Adds 1, on the thread with this index.
-    fn increment(&self, thread: usize);
+    fn increment(&self, index: usize);
 
     fn total(&self) -> u64;
 
     /// Adds 1 this many times.
-    fn increment_many(&self, thread: usize, times: u64) {
+    fn increment_many(&self, index: usize, times: u64) {
         for _ in 0..times {
-            self.increment(thread);
+            self.increment(index);
         }
     }
 }
@@ -138,8 +138,8 @@ impl PerThread {
 }
 
 impl Count for PerThread {
-    fn increment(&self, thread: usize) {
-        self.atomics[thread * self.distance].fetch_add(1, Relaxed);
+    fn increment(&self, index: usize) {
+        self.atomics[index * self.distance].fetch_add(1, Relaxed);
     }
 
     fn total(&self) -> u64 {
