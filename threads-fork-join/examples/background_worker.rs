@@ -20,6 +20,7 @@ use std::{io, mem};
 /// Owns a thread and the sender of its queue.
 ///
 /// Dropping it waits for the jobs: hold no lock that they need.
+#[must_use = "dropping it ends the thread"]
 pub struct Worker<J, R> {
     /// `None` once the thread is being joined.
     running: Option<(SyncSender<J>, JoinHandle<R>)>,
@@ -43,7 +44,8 @@ impl<J, R> Worker<J, R> {
         Ok(Self { running })
     }
 
-    /// Blocks while the queue is full. Fails once the thread has ended.
+    /// Blocks while the queue is full. Fails once the thread has ended. A job
+    /// that sends to its own worker deadlocks if the queue is full.
     pub fn send(&self, job: J) -> Result<(), SendError<J>> {
         match &self.running {
             Some((jobs, _)) => jobs.send(job),

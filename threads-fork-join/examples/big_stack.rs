@@ -27,7 +27,8 @@ use std::{io, thread};
 pub fn on_stack_of<R: Send>(bytes: usize, call: impl FnOnce() -> R + Send) -> io::Result<R> {
     // A scoped thread, so that `call` may borrow.
     thread::scope(|scope| {
-        let builder = thread::Builder::new().stack_size(bytes);
+        let builder = thread::Builder::new().name("big stack".into());
+        let builder = builder.stack_size(bytes);
         let handle = builder.spawn_scoped(scope, call)?;
         match handle.join() {
             Ok(result) => Ok(result),

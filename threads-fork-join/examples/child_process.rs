@@ -29,8 +29,9 @@ pub struct Ended {
     pub timed_out: bool,
 }
 
-/// Runs a command for at most `limit` and collects its output. Set its stdin
-/// yourself: it is inherited otherwise.
+/// Runs a command for at most `limit` and collects its output. Its stdin is
+/// inherited unless you set it, to `Stdio::null()` or a file. To one that is
+/// piped, nothing is written, and a child that reads it waits for the limit.
 ///
 /// Returns the OS error if it cannot be started, waited for or read from.
 pub fn run_with_timeout(command: &mut Command, limit: Duration) -> io::Result<Ended> {

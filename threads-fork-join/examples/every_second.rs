@@ -52,6 +52,7 @@ pub fn every(
 /// Owns a timer thread.
 ///
 /// Dropping it waits for the current call: hold no lock that the work needs.
+#[must_use = "dropping it stops the timer"]
 pub struct Timer {
     /// `None` once the thread is being joined.
     running: Option<(Sender<Infallible>, JoinHandle<()>)>,

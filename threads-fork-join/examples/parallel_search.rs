@@ -28,9 +28,9 @@ pub fn search<T: Sync, R: Send>(
 ) -> io::Result<Option<R>> {
     let stop = AtomicBool::new(false);
     let search_chunk = |chunk: &[T]| {
-        let mut others = Others {
+        let mut on_drop = StopOthers {
             stop: &stop,
-            go_on: false,
+            found_nothing: false,
         };
         for item in chunk {
             if stop.load(Relaxed) {
@@ -40,7 +40,7 @@ pub fn search<T: Sync, R: Send>(
                 return Some(hit);
             }
         }
-        others.go_on = true; // nothing found here
+        on_drop.found_nothing = true;
         None
     };
     let length = items.len().div_ceil(threads.get()).max(1); // `chunks(0)` panics
@@ -67,17 +67,17 @@ pub fn search<T: Sync, R: Send>(
     })
 }
 
-/// Dropped at the end of a chunk, by a panic too: stops the other threads
-/// unless they are to go on.
-struct Others<'a> {
+/// Dropped at the end of a chunk, by a panic too: stops the other threads after
+/// a hit or a panic.
+struct StopOthers<'a> {
     /// `Relaxed` is enough: the results are ordered by the joins.
     stop: &'a AtomicBool,
-    go_on: bool,
+    found_nothing: bool,
 }
 
-impl Drop for Others<'_> {
+impl Drop for StopOthers<'_> {
     fn drop(&mut self) {
-        if !self.go_on {
+        if !self.found_nothing {
             self.stop.store(true, Relaxed);
         }
     }

@@ -47,6 +47,7 @@ pub fn may_go_on(commands: &Receiver<Command>) -> bool {
 /// Owns a thread that works in steps.
 ///
 /// Dropping it waits for the current step: hold no lock that the step needs.
+#[must_use = "dropping it stops the thread"]
 pub struct Pausable {
     /// `None` once the thread is being joined.
     running: Option<(Sender<Command>, JoinHandle<()>)>,

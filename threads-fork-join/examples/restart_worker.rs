@@ -2,10 +2,11 @@
 //!
 //! Use it when a panic must not go unnoticed: a thread that panics ends alone,
 //! and only the thread that joins it gets an error.
-//! Ends: `run_with_restarts` ends when the work returns, when its sender is
-//! dropped during a pause, or with the last panic after too many in a row.
-//! After `exit_on_panic`, any panic ends the process with exit code 101. The
-//! setting `panic = "abort"` of Cargo ends it with SIGABRT instead.
+//! Ends: `run_with_restarts` ends when the work returns, when the sender of
+//! `stop` is dropped during a pause, or with the last panic after too many in a
+//! row. After `exit_on_panic`, any panic ends the process with exit code 101,
+//! also one that would be caught, as by `run_with_restarts`, rayon or tokio.
+//! The setting `panic = "abort"` of Cargo ends it with SIGABRT instead.
 //! Needs: std alone.
 //!
 //! ```text
@@ -77,7 +78,8 @@ pub fn message(payload: &Box<dyn Any + Send>) -> &str {
     payload.downcast_ref().copied().unwrap_or("no message")
 }
 
-/// From now on, a panic on any thread ends the process, once it is printed.
+/// From now on, a panic on any thread ends the process, once it is printed,
+/// also if `catch_unwind` would catch it.
 pub fn exit_on_panic() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

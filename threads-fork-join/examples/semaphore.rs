@@ -23,6 +23,7 @@ pub struct Semaphore {
 }
 
 /// The right to go on. Dropping it releases it.
+#[must_use = "a permit that is not kept is released at once"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
 }
