@@ -27,13 +27,13 @@
 //! - For money: add up an integer number of cents.
 //! - When values arrive over time: [`CompensatedSum`] takes them one by one.
 //! - While holding a lock, as with all of rayon: a thread of the pool that waits for rayon may run
-//!   another of its jobs meanwhile. If that job wants the same lock, it deadlocks.
+//!   another job meanwhile. If that job wants the same lock, it deadlocks.
 //!
 //! # How it ends
 //!
-//! It returns when every value is added, in the caller's pool (rayon's global one, or that of the
-//! enclosing `ThreadPool::install`), also when that has one thread or the call is nested in another
-//! parallel iterator. A panic of your closure is re-raised on the calling thread.
+//! It returns when every value is added. It runs in the current pool: rayon's global one, unless a
+//! `ThreadPool::install` encloses the call. One thread is enough, and calls may be nested in other
+//! parallel iterators. A panic of your closure is re-raised on the calling thread.
 //!
 //! # To use it
 //!
@@ -68,9 +68,9 @@ const MIN_CHUNKS: usize = 2;
 /// # Details
 ///
 /// An infinity or NaN among the values makes the result an infinity or NaN. So does a running sum
-/// of a chunk, or of the chunks, that leaves the range of `f64`, even if the total would fit. As
-/// these running sums are not those of `iter().sum()`, the one may overflow where the other does
-/// not. IEEE 754 leaves the bits of a NaN open. A sum of zero is `+0.0`.
+/// of a chunk, or of the chunks, that leaves the range of `f64`, even if the total would fit.
+/// `iter().sum()` has other running sums, so either may overflow where the other does not. IEEE 754
+/// leaves the bits of a NaN open. A sum of zero is `+0.0`.
 #[must_use]
 pub fn reproducible_sum(values: &[f64]) -> f64 {
     reproducible_sum_by(values, |&value| value)
