@@ -133,8 +133,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         digits.extend(text.chars().filter(|&c| c != '_'));
         digits.parse::<u32>()
     };
-    let numbers = try_map_init(texts.par_iter().with_min_len(2), String::new, parse);
+    let buffers = AtomicUsize::new(0);
+    let new_buffer = || {
+        buffers.fetch_add(1, Relaxed);
+        String::new()
+    };
+    let numbers = try_map_init(texts.par_iter().with_min_len(2), new_buffer, parse);
     assert_eq!(numbers, Ok(vec![1000, 2000]));
+    assert_eq!(buffers.into_inner(), 1);
     println!("with a buffer for many items: {numbers:?}");
 
     let divide = |&n: &u32| Ok::<_, ()>(1 / n);
