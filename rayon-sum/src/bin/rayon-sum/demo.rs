@@ -110,6 +110,8 @@ mod tests {
             [0..2, 0..3, 4..5, 0..100].map(sum_of_primes),
             [0, 2, 0, 1060]
         );
+        let chunks = (0..CHUNKS).map(sum_of_chunk);
+        assert_eq!(chunks.sum::<u64>(), sum_of_primes(0..NUMBERS));
     }
 
     #[test]
