@@ -236,6 +236,7 @@ fn the_recommended_pipeline_sums_a_column_or_says_why_it_cannot() {
         // Wrong, as help and README say.
         (b"size,price\n\"1,5\",1.10\n", 0, "5\n"),
         (b"size,price\n\"1\n5\",1.10\n", 0, "2.1\n"),
+        (b"item,price\ncar,1 234.50\n", 0, "235.5\n"),
     ] {
         file("prices.csv", csv);
         let script = format!("set -o pipefail\n{pipeline}");

@@ -29,7 +29,7 @@ Numbers are separated by white space; - is standard input. The sum is
 A column of a CSV file, without header, quotes and what is missing:
   tr '\\r' '\\n' < prices.csv | sed 1d | cut -d, -f2 | tr -d '\"' |
     sed '/^NA$/d' | rayon-sum -
-Commas or line breaks in quotes can give a wrong sum: use a CSV tool for those.
+Commas, line breaks or spaces in a cell can give a wrong sum: use a CSV tool.
 
 Options:
       --threads N  1 to 512 [default: RAYON_NUM_THREADS, else one per core]
