@@ -80,9 +80,9 @@ pub fn reproducible_sum(values: &[f64]) -> f64 {
 
 /// Adds up a float of each item, in the same way as [`reproducible_sum`].
 ///
-/// The items are those of a slice, of a range of `usize`, of several slices in step (`(&a, &b)`, up
-/// to the end of the shortest), or of another parallel iterator that is indexed. `value` is called
-/// once for each item. The bits are the same on every run if its results are.
+/// `items` can be a slice, a range of `usize`, several slices in step (`(&a, &b)`, up to the end of
+/// the shortest), or any other indexed parallel iterator. `value` is called once for each item. The
+/// bits are the same on every run if its results are.
 ///
 /// # Panics
 ///
