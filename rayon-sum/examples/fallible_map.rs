@@ -4,8 +4,8 @@
 //! same one. If any error will do, `collect` a `Result<Vec<_>, _>`; to keep all
 //! errors, a `Vec<Result<_, _>>`.
 //! Ends: with all results, or with the first error in the order of the items.
-//! Each thread finishes its current item; those behind a known error are
-//! skipped. A panic is re-raised.
+//! Each thread finishes its current item; for those behind a known error, `map`
+//! is not called. A panic is re-raised.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
@@ -33,7 +33,7 @@ where
 }
 
 /// The same with a value to work with, such as a buffer: `init` makes one for
-/// many items, as with `map_init`. A progress bar counts in `map`.
+/// many items, as with `map_init`. A progress bar can count in `map`.
 pub fn try_map_init<I, S, R, E>(
     items: I,
     init: impl Fn() -> S + Sync + Send,
@@ -133,8 +133,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         digits.extend(text.chars().filter(|&c| c != '_'));
         digits.parse::<u32>()
     };
-    let numbers = try_map_init(texts.par_iter().with_min_len(2), String::new, parse);
+    let buffers = AtomicUsize::new(0);
+    let new_buffer = || {
+        buffers.fetch_add(1, Relaxed);
+        String::new()
+    };
+    let numbers = try_map_init(texts.par_iter().with_min_len(2), new_buffer, parse);
     assert_eq!(numbers, Ok(vec![1000, 2000]));
+    assert_eq!(buffers.into_inner(), 1);
     println!("with a buffer for many items: {numbers:?}");
 
     let divide = |&n: &u32| Ok::<_, ()>(1 / n);

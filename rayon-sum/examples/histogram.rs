@@ -18,9 +18,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Counts the items of each bucket.
-pub fn histogram<T: Sync, K: Eq + Hash + Send>(
-    items: &[T],
-    bucket: impl Fn(&T) -> K + Sync,
+pub fn histogram<'a, T: Sync, K: Eq + Hash + Send>(
+    items: &'a [T],
+    bucket: impl Fn(&'a T) -> K + Sync,
 ) -> HashMap<K, usize> {
     items
         .par_iter()

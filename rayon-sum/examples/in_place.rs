@@ -33,7 +33,7 @@ pub fn change_all_or_none<T: Clone + Send>(
 }
 
 /// Sorts by a key; items with equal keys keep their order. If that does not
-/// matter, `par_sort_unstable_by_key` is faster, and needs no memory.
+/// matter, `par_sort_unstable_by_key` is faster, and allocates nothing.
 pub fn sort_by_key<T: Send, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K + Sync) {
     items.par_sort_by_key(key);
 }

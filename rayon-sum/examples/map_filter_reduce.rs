@@ -29,7 +29,7 @@ fn main() {
     let even: Vec<u64> = numbers.par_iter().copied().filter(|n| n % 2 == 0).collect();
     println!("Even ones are {even:?}");
 
-    // Each thread starts with a 1 of its own, so it must change nothing.
+    // Each chunk of the numbers starts with this 1, so it must be the identity.
     let product = numbers.par_iter().copied().reduce(|| 1, |a, b| a * b);
     println!("Product is {product}");
 

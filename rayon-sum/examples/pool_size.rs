@@ -35,6 +35,8 @@ pub fn pool(threads: Option<NonZero<usize>>) -> Result<ThreadPool, ThreadPoolBui
 ///
 /// That thread may block: on a channel, a file, a socket. A thread of the pool
 /// must not, as nothing runs once all of them block. So do not call it on one.
+/// Results wait in memory until they are used. A panic of either closure is
+/// re-raised once the jobs that are left have run.
 pub fn as_they_come<T: Send, R: Send>(
     pool: &ThreadPool,
     items: Vec<T>,

@@ -18,10 +18,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Maps all items under a bar such as `ProgressBar::new(0)`, in any style. To
 /// print meanwhile, call `println` on a clone of it.
-pub fn map_with_bar<T: Sync, R: Send>(
-    items: &[T],
+pub fn map_with_bar<'a, T: Sync, R: Send>(
+    items: &'a [T],
     bar: ProgressBar,
-    map: impl Fn(&T) -> R + Sync + Send,
+    map: impl Fn(&'a T) -> R + Sync + Send,
 ) -> Vec<R> {
     bar.set_length(items.len() as u64);
     let mapped = catch_unwind(AssertUnwindSafe(|| {

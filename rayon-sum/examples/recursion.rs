@@ -28,9 +28,9 @@ pub enum Tree<T> {
 
 /// Adds up a number of each leaf.
 ///
-/// `join` costs as much as some 100 additions, so only the upper `levels` of
-/// the tree are split. With 4 there are 16 chunks: each thread gets some, and
-/// one that has finished steals from the others. With 0, the caller adds alone.
+/// `join` costs far more than an addition, so only the upper `levels` of the
+/// tree are split. With 4 there are 16 chunks, enough for a few cores: a thread
+/// that has finished steals from the others. With 0, the caller adds alone.
 pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
     match tree {
         Tree::Leaf(leaf) => number(leaf),

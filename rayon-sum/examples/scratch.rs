@@ -14,15 +14,16 @@
 
 use rayon::prelude::*;
 
-/// Maps items with a buffer that is made once for many of them.
+/// Maps items with a buffer that `new_buffer` makes once for many of them.
 ///
 /// Rayon cuts the items into chunks, and makes a buffer for each: more of them
 /// than threads. If these are too many, `with_min_len` makes longer chunks.
-pub fn map_with_buffer<T: Sync, B: Default, R: Send>(
-    items: &[T],
-    map: impl Fn(&mut B, &T) -> R + Sync + Send,
+pub fn map_with_buffer<'a, T: Sync, B, R: Send>(
+    items: &'a [T],
+    new_buffer: impl Fn() -> B + Sync + Send,
+    map: impl Fn(&mut B, &'a T) -> R + Sync + Send,
 ) -> Vec<R> {
-    items.par_iter().map_init(B::default, map).collect()
+    items.par_iter().map_init(new_buffer, map).collect()
 }
 
 /// Whether the letters of a text are the same in reverse.
@@ -37,25 +38,19 @@ fn main() -> Result<(), rayon::ThreadPoolBuildError> {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     let texts = ["no", "noon", "a man, a plan, a canal, panama", "yes"];
-    let check = |letters: &mut Vec<char>, text: &&str| is_palindrome(letters, text);
-    let found = map_with_buffer(&texts, check);
+    let found = map_with_buffer(&texts, Vec::new, |letters, text| {
+        is_palindrome(letters, text)
+    });
     assert_eq!(found, [false, true, true, false]);
     println!("{found:?}");
 
-    static MADE: AtomicUsize = AtomicUsize::new(0);
-    struct Buffer;
-    impl Default for Buffer {
-        fn default() -> Self {
-            MADE.fetch_add(1, Relaxed); // read after all have ended
-            Self
-        }
-    }
+    let buffers = AtomicUsize::new(0); // read after all have ended
+    let new_buffer = || _ = buffers.fetch_add(1, Relaxed);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let items: Vec<u32> = (0..1000).collect();
-    let doubled = pool.install(|| map_with_buffer(&items, |_: &mut Buffer, item| 2 * item));
+    let doubled = pool.install(|| map_with_buffer(&items, new_buffer, |_, item| 2 * item));
     assert_eq!(doubled.iter().sum::<u32>(), 999_000);
-    let made = MADE.load(Relaxed);
-    assert!((2..10).contains(&made));
+    assert!((2..10).contains(&buffers.into_inner()));
     println!("1000 items on one thread: a few buffers");
 
     // The case that goes wrong: what an item leaves in the buffer. Which items
@@ -75,7 +70,7 @@ fn main() -> Result<(), rayon::ThreadPoolBuildError> {
     assert_eq!(wrong, [true, false, false]);
     println!("without clear, 2 of 3 are wrong");
 
-    let panics = || map_with_buffer(&[0], |_: &mut Buffer, &item| 1 / item);
+    let panics = || map_with_buffer(&[0], || (), |_, item| 1 / item);
     assert!(catch_unwind(panics).is_err());
     Ok(())
 }

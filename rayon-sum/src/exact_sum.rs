@@ -34,14 +34,14 @@
 //! - For `usize` and `isize`, which are not `Into<i128>`: write the line, with `value as i128`.
 //! - When values arrive over time: send batches of them through a channel pipeline.
 //! - While holding a lock, as with all of rayon: a thread of the pool that waits for rayon may run
-//!   another of its jobs meanwhile. If that job wants the same lock, it deadlocks.
+//!   another job meanwhile. If that job wants the same lock, it deadlocks.
 //!
 //! # How it ends
 //!
-//! It returns when every value is added. It runs in the caller's pool (rayon's global one, or that
-//! of the enclosing `ThreadPool::install`), also when that has one thread or the call is nested in
-//! another parallel iterator. If a conversion of yours panics, rayon finishes or skips the other
-//! parts and raises that panic again on the calling thread.
+//! It returns when every value is added. It runs in the current pool: rayon's global one, unless a
+//! `ThreadPool::install` encloses the call. One thread is enough, and calls may be nested in other
+//! parallel iterators. If a conversion of yours panics, the panic is re-raised on the calling thread
+//! when the other threads have finished.
 //!
 //! # To use it
 //!

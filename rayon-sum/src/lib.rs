@@ -29,7 +29,9 @@ pub mod exact_sum;
     "Neumaier",
     "compensated summation",
     "floating point",
-    "par_chunks"
+    "dot product",
+    "par_chunks",
+    "fold_chunks"
 ))]
 pub mod reproducible_sum;
 

@@ -7,16 +7,18 @@
 //! assert_eq!(reproducible_sum(&values), 1.0);
 //! assert_eq!(values.iter().sum::<f64>(), 0.0); // a plain sum loses the 1.0
 //!
-//! // What is computed from the items, without a copy of all values:
+//! // What is computed from the items of a slice, or of several in step:
 //! let points = [(3.0_f64, 4.0), (5.0, 12.0)];
+//! let weights = [0.5, 2.0];
 //! assert_eq!(reproducible_sum_by(&points, |(x, y)| x.hypot(*y)), 18.0);
+//! assert_eq!(reproducible_sum_by((&points, &weights), |((x, _), weight)| x * weight), 11.5);
 //! ```
 //!
 //! # When to use it
 //!
 //! When a float sum must not depend on the number of threads. `par_iter().sum::<f64>()` is
 //! non-deterministic: where rayon splits the slice depends on which thread happens to be idle, and
-//! float addition is not associative. Here the chunks depend on the length of the slice alone, and
+//! float addition is not associative. Here the chunks depend on the number of values alone, and
 //! their sums are added in order. As they are compensated, the result is also more accurate.
 //!
 //! # When not to use it
@@ -27,13 +29,13 @@
 //! - For money: add up an integer number of cents.
 //! - When values arrive over time: [`CompensatedSum`] takes them one by one.
 //! - While holding a lock, as with all of rayon: a thread of the pool that waits for rayon may run
-//!   another of its jobs meanwhile. If that job wants the same lock, it deadlocks.
+//!   another job meanwhile. If that job wants the same lock, it deadlocks.
 //!
 //! # How it ends
 //!
-//! It returns when every value is added, in the caller's pool (rayon's global one, or that of the
-//! enclosing `ThreadPool::install`), also when that has one thread or the call is nested in another
-//! parallel iterator. A panic of your closure is re-raised on the calling thread.
+//! It returns when every value is added. It runs in the current pool: rayon's global one, unless a
+//! `ThreadPool::install` encloses the call. One thread is enough, and calls may be nested in other
+//! parallel iterators. A panic of your closure is re-raised on the calling thread.
 //!
 //! # To use it
 //!
@@ -68,9 +70,9 @@ const MIN_CHUNKS: usize = 2;
 /// # Details
 ///
 /// An infinity or NaN among the values makes the result an infinity or NaN. So does a running sum
-/// of a chunk, or of the chunks, that leaves the range of `f64`, even if the total would fit. As
-/// these running sums are not those of `iter().sum()`, the one may overflow where the other does
-/// not. IEEE 754 leaves the bits of a NaN open. A sum of zero is `+0.0`.
+/// of a chunk, or of the chunks, that leaves the range of `f64`, even if the total would fit.
+/// `iter().sum()` has other running sums, so either may overflow where the other does not. IEEE 754
+/// leaves the bits of a NaN open. A sum of zero is `+0.0`.
 #[must_use]
 pub fn reproducible_sum(values: &[f64]) -> f64 {
     reproducible_sum_by(values, |&value| value)
@@ -78,26 +80,28 @@ pub fn reproducible_sum(values: &[f64]) -> f64 {
 
 /// Adds up a float of each item, in the same way as [`reproducible_sum`].
 ///
-/// `value` is called once for each item. The bits are the same on every run if its results are.
+/// `items` can be a slice, a range of `usize`, several slices in step (`(&a, &b)`, up to the end of
+/// the shortest), or any other indexed parallel iterator. `value` is called once for each item. The
+/// bits are the same on every run if its results are.
 ///
 /// # Panics
 ///
 /// Re-raises a panic of `value` when the other threads have finished; with several, the panic of
 /// the first item. Also panics as [`reproducible_sum`] does.
 #[must_use]
-pub fn reproducible_sum_by<T: Sync>(items: &[T], value: impl Fn(&T) -> f64 + Sync) -> f64 {
-    let chunks = items.par_chunks(CHUNK).with_min_len(MIN_CHUNKS);
-    let sum_of_chunk = |items: &[T]| {
-        let mut sum = CompensatedSum::default();
-        for item in items {
-            sum.add(value(item));
-        }
+pub fn reproducible_sum_by<I>(items: I, value: impl Fn(I::Item) -> f64 + Sync) -> f64
+where
+    I: IntoParallelIterator<Iter: IndexedParallelIterator>,
+{
+    let add = |mut sum: CompensatedSum, item| {
+        sum.add(value(item));
         sum
     };
+    let items = items.into_par_iter();
+    let sums = items.fold_chunks(CHUNK, CompensatedSum::default, add);
     // Not `reduce`: how rayon pairs up the chunks varies, and this addition is not associative.
     // `collect` keeps them in order.
-    let sums: Vec<CompensatedSum> = chunks.map(sum_of_chunk).collect();
-    in_order(sums)
+    in_order(sums.with_min_len(MIN_CHUNKS).collect())
 }
 
 fn in_order(sums: Vec<CompensatedSum>) -> f64 {
@@ -279,14 +283,21 @@ mod tests {
     fn items_are_summed_as_their_values_are_each_converted_once() {
         for length in LENGTHS {
             let values = cancelling_floats(length);
-            let items: Vec<_> = values.iter().enumerate().collect();
             let calls = AtomicUsize::new(0);
-            let sum = reproducible_sum_by(&items, |&(_, &value)| {
+            let value = |index: usize| {
                 calls.fetch_add(1, Ordering::Relaxed); // read after all have ended
-                value
-            });
-            assert_eq!(sum.to_bits(), as_documented(&values).to_bits(), "{length}");
-            assert_eq!(calls.into_inner(), length);
+                values[index]
+            };
+            let indices: Vec<usize> = (0..length).collect();
+            let ones = vec![1.0; length + 1];
+            let sums = [
+                reproducible_sum_by(&indices, |&index| value(index)),
+                reproducible_sum_by(0..length, value),
+                reproducible_sum_by((&indices, &ones), |(&index, one)| value(index) * one),
+            ];
+            let expected = as_documented(&values).to_bits();
+            assert_eq!(sums.map(f64::to_bits), [expected; 3], "{length}");
+            assert_eq!(calls.into_inner(), 3 * length);
         }
     }
 
@@ -307,14 +318,13 @@ mod tests {
         const LAST: usize = 3 * 8192;
         let sum = within_deadline(|| {
             let both = Barrier::new(2);
-            let items: Vec<usize> = (0..=LAST).collect();
-            let value = |&item: &usize| {
+            let value = |item: usize| {
                 if item == 0 || item == LAST {
                     both.wait();
                 }
                 1.0
             };
-            in_pool(2, || reproducible_sum_by(&items, value))
+            in_pool(2, || reproducible_sum_by(0..LAST + 1, value))
         });
         assert_eq!(sum, 24_577.0);
     }
@@ -335,15 +345,14 @@ mod tests {
         for panicking in [&[0_usize][..], &[40_959], &[0, 40_959], &[16_000, 40_000]] {
             let payload = within_deadline(move || {
                 let both = Barrier::new(panicking.len());
-                let items: Vec<usize> = (0..5 * CHUNK).collect();
-                let value = |item: &usize| {
-                    if panicking.contains(item) {
+                let value = |item: usize| {
+                    if panicking.contains(&item) {
                         both.wait(); // two panics at the same time
-                        panic_any(*item);
+                        panic_any(item);
                     }
                     1.0
                 };
-                let sum = || in_pool(2, || reproducible_sum_by(&items, value));
+                let sum = || in_pool(2, || reproducible_sum_by(0..5 * CHUNK, value));
                 panic::catch_unwind(AssertUnwindSafe(sum)).unwrap_err()
             });
             assert_eq!(payload.downcast_ref(), Some(&panicking[0]));

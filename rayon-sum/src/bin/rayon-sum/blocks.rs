@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::{iter, mem};
 
 /// Bytes read at a time, 0.1 to 0.3 ms of work: long against handing a block over, and few enough to
-/// be still in the core's cache when they are parsed. A token of this length is refused, and float
-/// sums depend on this number in their last digits.
+/// be still in the core's cache when they are parsed. A token of this length is an error, and the
+/// last digits of float sums depend on this number.
 pub const BLOCK_SIZE: usize = 256 * 1024;
 
 type Reader = Box<dyn Read + Send>;

@@ -3,7 +3,6 @@
 
 use crate::cli::print;
 use crate::timeline::{self, Lane};
-use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -20,10 +19,19 @@ const CHUNKS: u32 = 64;
 const LANES: usize = 5;
 
 /// Prints the results, then draws the picture.
-pub fn demo(pool: &ThreadPool) -> io::Result<()> {
+pub fn demo(threads: usize) -> io::Result<()> {
+    // Before there is a pool: its idle threads look for work for a while, which takes CPU time.
+    let start = Instant::now();
+    let expected: u64 = (0..CHUNKS).map(sum_of_chunk).sum();
+    let alone = start.elapsed();
+
+    let pool = crate::pool(threads)?;
     print(pool.install(results))?;
+    let (sum, chunks, together) = pool.install(in_parallel);
+    // Without this, an optimised build would have no reason to compute what it times.
+    assert_eq!(sum, expected);
     // Without the picture, the results are still complete.
-    let _ = io::stderr().write_all(picture(pool).as_bytes());
+    let _ = io::stderr().write_all(describe(&chunks, threads, alone, together).as_bytes());
     Ok(())
 }
 
@@ -43,30 +51,25 @@ struct Chunk {
     busy: (Duration, Duration),
 }
 
-/// Adds up primes on one thread, then on those of the pool.
-fn picture(pool: &ThreadPool) -> String {
-    let length = NUMBERS.div_ceil(CHUNKS);
-    let numbers = |chunk: u32| chunk * length..NUMBERS.min((chunk + 1) * length);
-
-    pool.broadcast(|_| ()); // waits until every thread has started
-    let start = Instant::now();
-    let expected: u64 = (0..CHUNKS).map(|chunk| sum_of_primes(numbers(chunk))).sum();
-    let alone = start.elapsed();
-
+/// Adds up the primes on the current pool. Also returns which thread took which chunk, and how long
+/// all of them took.
+fn in_parallel() -> (u64, Vec<Chunk>, Duration) {
+    rayon::broadcast(|_| ()); // waits until every thread has started
     let start = Instant::now();
     let work = |chunk| {
         let begun = start.elapsed();
-        let sum = sum_of_primes(numbers(chunk));
+        let sum = sum_of_chunk(chunk);
         let taker = rayon::current_thread_index().unwrap_or(0);
         let busy = (begun, start.elapsed());
         (sum, Chunk { taker, busy })
     };
-    let (sums, chunks): (Vec<u64>, Vec<Chunk>) =
-        pool.install(|| (0..CHUNKS).into_par_iter().map(work).unzip());
-    let together = start.elapsed();
-    // Without this, an optimised build would have no reason to compute what it times.
-    assert_eq!(sums.iter().sum::<u64>(), expected);
-    describe(&chunks, pool.current_num_threads(), alone, together)
+    let (sums, chunks): (Vec<u64>, _) = (0..CHUNKS).into_par_iter().map(work).unzip();
+    (sums.iter().sum(), chunks, start.elapsed())
+}
+
+fn sum_of_chunk(chunk: u32) -> u64 {
+    let length = NUMBERS.div_ceil(CHUNKS);
+    sum_of_primes(chunk * length..NUMBERS.min((chunk + 1) * length))
 }
 
 /// By trial division: slow, so that there is work.
@@ -107,6 +110,8 @@ mod tests {
             [0..2, 0..3, 4..5, 0..100].map(sum_of_primes),
             [0, 2, 0, 1060]
         );
+        let chunks = (0..CHUNKS).map(sum_of_chunk);
+        assert_eq!(chunks.sum::<u64>(), sum_of_primes(0..NUMBERS));
     }
 
     #[test]

@@ -29,7 +29,7 @@ Numbers are separated by white space; - is standard input. The sum is
 A column of a CSV file, without header, quotes and what is missing:
   tr '\\r' '\\n' < prices.csv | sed 1d | cut -d, -f2 | tr -d '\"' |
     sed '/^NA$/d' | rayon-sum -
-If there are commas in quotes, this gives a wrong sum: use a CSV tool.
+Commas, line breaks or spaces in a cell can give a wrong sum: use a CSV tool.
 
 Options:
       --threads N  1 to 512 [default: RAYON_NUM_THREADS, else one per core]
@@ -101,7 +101,7 @@ fn default_threads(variable: Option<String>) -> usize {
 fn run(command: Command) -> io::Result<()> {
     match command {
         Command::Print(text) => print(text),
-        Command::Demo { threads } => demo::demo(&pool(threads)?),
+        Command::Demo { threads } => demo::demo(threads),
         Command::Sum { threads, files } => {
             let inputs = files.iter().map(|file| blocks::Input::open(file));
             let sum = pool(threads)?.install(|| sum::sum(inputs, blocks::BLOCK_SIZE))?;

@@ -99,12 +99,21 @@ impl Total {
         self.special += later.special;
     }
 
-    /// Carries, so that `low` is at least 0 and below 2^64, and `fraction` at least 0 and below 1.
+    /// Carries, so that `low` is within 2^64, `fraction` within 1, and all three have the same sign.
     fn carry(&mut self) {
         self.low += self.fraction.div_euclid(ONE);
         self.fraction = self.fraction.rem_euclid(ONE);
         self.high += self.low >> 64;
         self.low &= LOW;
+        // -1 and 0.75 are -0.25.
+        if self.high < 0 && self.fraction > 0 {
+            self.fraction -= ONE;
+            self.low += 1;
+        }
+        if self.high < 0 && self.low > 0 {
+            self.low -= LOW + 1;
+            self.high += 1;
+        }
     }
 
     /// A number of the kind of the total. It is infinite or NaN only if the input said so.
@@ -118,16 +127,10 @@ impl Total {
                 special => Ok(Number::Float(special)),
             };
         }
-        // -1 and 0.75 are -0.25. Before the whole part has to fit: it is nearer to 0 then.
-        let mut fraction = self.fraction as i64; // below 10^18
-        if self.high < 0 && fraction > 0 {
-            fraction -= ONE as i64;
-            self.low += 1;
-            self.high += self.low >> 64;
-            self.low &= LOW;
-        }
-        let high = i64::try_from(self.high).map_err(|_| "the sum does not fit in 128 bits")?;
-        let whole = i128::from(high) << 64 | self.low;
+        let high = self.high.checked_mul(LOW + 1);
+        let whole = high.and_then(|high| high.checked_add(self.low));
+        let whole = whole.ok_or("the sum does not fit in 128 bits")?;
+        let fraction = self.fraction as i64; // within 10^18
         Ok(match self.kind {
             Kind::Integer => Number::Integer(whole),
             _ => Number::Decimal { whole, fraction },
@@ -135,13 +138,15 @@ impl Total {
     }
 
     fn to_float(self) -> f64 {
+        const HALF: i128 = 1 << 32;
         let mut sum = self.floats;
-        // In parts that a float holds exactly.
+        // In parts that a float holds exactly, none of which is larger than the whole: small floats
+        // would be lost beside them.
         for (part, exponent) in [(self.high, 64), (self.low, 0)] {
-            sum.add((part >> 32) as f64 * 2_f64.powi(exponent + 32));
-            sum.add((part & 0xFFFF_FFFF) as f64 * 2_f64.powi(exponent));
+            sum.add((part / HALF) as f64 * 2_f64.powi(exponent + 32));
+            sum.add((part % HALF) as f64 * 2_f64.powi(exponent));
         }
-        // In two parts, as the first is rounded: alone, it makes -0.1 (-1 and 0.9) something else.
+        // In two parts, as the first is rounded.
         let (rounded, one) = (self.fraction as f64, ONE as f64); // 10^18 is exact
         let high = rounded / one;
         let rest = (-high).mul_add(one, rounded) + (self.fraction - rounded as i128) as f64;
@@ -297,6 +302,15 @@ mod tests {
             value("9007199254740993.5 0.5 0e0"),
             Ok(Number::Float(9007199254740994.0))
         );
+        for (text, expected) in [
+            ("1e0 1e-17 -1", 1e-17),
+            ("-1e0 -1e-17 1", -1e-17),
+            ("1e0 1e-17 -1.5 0.5", 1e-17),
+            ("-.314650 0.3380885e0", 0.023438500000000015),
+            ("0.999999999999999999 -1e0", -1e-18),
+        ] {
+            assert_eq!(value(text), Ok(Number::Float(expected)), "{text}");
+        }
         let power = "1.70141183460469231731687303715884105728e38"; // 2^127
         assert_eq!(
             value(&format!("{} -{power}", i128::MAX)),
