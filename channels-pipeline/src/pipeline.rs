@@ -7,9 +7,9 @@
 //! fn main() -> io::Result<()> {
 //!     let paths = ["Cargo.toml", "README.md"]; // or lines, or a directory walk: any iterator
 //!     let workers = thread::available_parallelism()?;
-//!     let capacity = 2 * workers.get(); // so many results may wait for this thread
+//!     let capacity = 2 * workers.get(); // how many results may wait for this thread
 //!     thread::scope(|scope| {
-//!         // Two closures: the outer one makes a mapping for each worker, the inner one is it.
+//!         // Two closures: the outer one is called for each worker, the inner one for each item.
 //!         let read = || |path| Ok::<_, io::Error>((path, fs::read_to_string(path)?));
 //!         let texts = paths.into_iter().parallel_map(scope, workers, capacity, read)?;
 //!         for result in texts {
@@ -178,23 +178,12 @@ pub trait PipelineExt: Iterator + Sized {
         R: Send + 'scope,
     {
         let (permits, results) = map(self, scope, workers, capacity, mapping, Builder::new)?;
-        let mut next = 0;
-        let mut early = BTreeMap::new();
-        Ok(iter::from_fn(move || {
-            permits.recv().ok()?;
-            let result = loop {
-                if let Some(result) = early.remove(&next) {
-                    break result;
-                }
-                let (number, result) = results.recv().ok()?;
-                if number == next {
-                    break result;
-                }
-                early.insert(number, result);
-            };
-            next += 1;
-            Some(or_panic(result))
-        }))
+        Ok(InOrder {
+            permits,
+            results,
+            next: 0,
+            early: BTreeMap::new(),
+        })
     }
 
     /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
@@ -227,6 +216,37 @@ impl<I: Iterator> PipelineExt for I {}
 
 /// An item or a result, or the panic in its place, with its number in the input.
 type Numbered<T> = (usize, thread::Result<T>);
+
+/// The consumer's end of an ordered map.
+///
+/// Fields are dropped in this order: the receivers first, so that the workers notice, and then the
+/// early results, whose destructors may be slow.
+struct InOrder<R> {
+    permits: Receiver<()>,
+    results: Receiver<Numbered<R>>,
+    next: usize,
+    early: BTreeMap<usize, thread::Result<R>>,
+}
+
+impl<R> Iterator for InOrder<R> {
+    type Item = R;
+
+    fn next(&mut self) -> Option<R> {
+        self.permits.recv().ok()?;
+        let result = loop {
+            if let Some(result) = self.early.remove(&self.next) {
+                break result;
+            }
+            let (number, result) = self.results.recv().ok()?;
+            if number == self.next {
+                break result;
+            }
+            self.early.insert(number, result);
+        };
+        self.next += 1;
+        Some(or_panic(result))
+    }
+}
 
 /// Starts the thread that reads ahead. `builder` configures it; tests pass one that fails to spawn.
 fn read<'scope, I>(
@@ -806,6 +826,32 @@ mod tests {
             // The second may not have begun when the consumer left.
             assert!(mapped <= 2, "{shape:?} {slow_next} {mapped}");
         }
+    }
+
+    #[test]
+    fn once_the_consumer_has_left_workers_end_however_long_its_early_results_take_to_drop() {
+        within_deadline(|| {
+            let ((worker, workers_gone), (begin, begun)) = (bounded::<()>(0), unbounded());
+            let mapping = move || {
+                let (worker, workers_gone) = (worker.clone(), workers_gone.clone());
+                let (begin, begun) = (begin.clone(), begun.clone());
+                move |n| {
+                    let _ = &worker; // dropped with the mapping
+                    match n {
+                        1 => begun.recv().unwrap(), // so result 2 comes before this one
+                        2 => return Some(SlowToDrop(workers_gone.clone())),
+                        3 => begin.send(()).unwrap(),
+                        _ => {}
+                    }
+                    None
+                }
+            };
+            thread::scope(|scope| {
+                let two = NonZero::new(2).unwrap();
+                let results = (0..).parallel_map(scope, two, 64, mapping).unwrap();
+                assert_eq!(results.take(2).count(), 2);
+            });
+        });
     }
 
     #[test]
