@@ -1,7 +1,7 @@
 //! Priority between channels: urgent first.
 //!
 //! Use it when a few messages must overtake many, such as commands and data.
-//! For a choice by random, `select!` is enough.
+//! For a random choice, `select!` is enough.
 //! Ends: when the senders of both channels are gone and both are empty.
 //! Needs: `cargo add crossbeam-channel`.
 //!

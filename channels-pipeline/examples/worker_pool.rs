@@ -2,9 +2,9 @@
 //!
 //! Use it when jobs come one by one, from several places. For one stream of
 //! items see `pipeline.rs`; to compute on a slice use rayon.
-//! Ends: `finish` and a drop do the queued jobs and join the threads. A panic is
-//! the result of its job, and its thread takes the next one. A job deadlocks if
-//! it waits for a job behind it, or submits to its own pool while that is full.
+//! Ends: `finish` and a drop wait for the queued jobs and join the threads. A
+//! panic is the result of its job, and its thread takes the next one. A job
+//! deadlocks if it waits for a job behind it, or submits to its own full pool.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text

@@ -32,7 +32,7 @@
 //! - Everything is in memory: rayon splits a slice at less cost.
 //! - Order does not matter, and a rayon pool exists: rayon's `par_bridge`.
 //! - The iterator is not `Send`, or there is no scope: the crate pariter runs the iterator on the
-//!   consumer's thread. A panic loses its payload there.
+//!   consumer's thread. With pariter, a panic loses its payload.
 //! - Many producers and one consumer: `std::sync::mpsc` is enough.
 //! - The work is waiting, for thousands of things at once: async tasks.
 //!
@@ -41,15 +41,15 @@
 //! - Normally, after the last item.
 //! - With an error: items and results may be [`Result`]s. A consumer that leaves with `?` returns
 //!   the first error in input order, and has seen all results before it.
-//! - With a panic, of the iterator in front or of a mapping: it is re-raised in the consumer's loop,
-//!   with its payload, when its item's turn comes. See [`parallel_map`](PipelineExt::parallel_map)
-//!   for a panic that must cost only its own item.
+//! - With a panic: a panic of the source or of a mapping is re-raised in the consumer's loop, with
+//!   its payload, when its item's turn comes. [`parallel_map`](PipelineExt::parallel_map) shows how
+//!   it becomes an error of that item instead.
 //! - When the consumer leaves (`break`, `?`, a panic, a drop), the source's `next` is called at most
 //!   once more, and each worker finishes its current item. Unused items, results and panics are
 //!   dropped.
 //!
 //! The scope waits for all of that. A source that blocks, on a socket or a channel, delays the end
-//! until its next item. Let it wait for the end as well, as in the recipe `ctrl_c.rs`.
+//! until its next item. To avoid that, let it also wait for the end, as in the recipe `ctrl_c.rs`.
 //!
 //! # To use it
 //!
@@ -137,13 +137,14 @@ pub trait PipelineExt: Iterator + Sized {
     /// items of that worker, and may own what they share: a buffer, a table, a connection. It is used
     /// again after a panic. A function that needs nothing is passed as `|| function`.
     ///
-    /// At most `capacity + 1` items are in flight, taken from this iterator and not yet returned. The
-    /// iterator runs on a thread of its own, as with `read_ahead`.
+    /// At most `capacity + 1` items are in flight, taken from this iterator and not yet returned. So
+    /// with a capacity below `workers`, some workers are idle. The iterator runs on a thread of its
+    /// own, as with `read_ahead`.
     ///
     /// Order costs head-of-line blocking: while one item takes long, later results wait, and once
     /// `capacity` items are behind it, all threads do.
     ///
-    /// A panic that must cost only its own item is made an error of that item:
+    /// To turn a panic into an error of its item, so that the other items go on:
     ///
     /// ```ignore
     /// use pipeline::PipelineExt;
@@ -188,8 +189,8 @@ pub trait PipelineExt: Iterator + Sized {
 
     /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
     ///
-    /// So an error or a panic may overtake results of items before it, and no result waits for
-    /// another one.
+    /// No result waits for another one. So an error or a panic may overtake the results of earlier
+    /// items.
     fn parallel_map_unordered<'scope, R, F>(
         self,
         scope: &'scope Scope<'scope, '_>,
