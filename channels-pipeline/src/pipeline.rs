@@ -461,19 +461,18 @@ mod tests {
 
     #[test]
     fn every_result_arrives_once_and_in_order_if_asked_for() {
-        within_deadline(|| {
-            for case in grid() {
-                for length in [0, 1, 2, 3, 200] {
-                    let mut squares: Vec<u64> =
-                        thread::scope(|scope| case.start(scope, 0..length, |n| n * n).collect());
-                    if !case.is_ordered() {
-                        squares.sort_unstable();
-                    }
-                    let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
-                    assert_eq!(squares, expected, "{case:?}");
+        for case in grid() {
+            for length in [0, 1, 2, 3, 200] {
+                let mut squares: Vec<u64> = within_deadline(move || {
+                    thread::scope(|scope| case.start(scope, 0..length, |n| n * n).collect())
+                });
+                if !case.is_ordered() {
+                    squares.sort_unstable();
                 }
+                let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
+                assert_eq!(squares, expected, "{case:?}");
             }
-        });
+        }
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]
@@ -533,37 +532,35 @@ mod tests {
     #[test]
     #[cfg(panic = "unwind")]
     fn whatever_fails_the_pipeline_ends_with_the_cause_and_drops_everything() {
-        within_deadline(|| {
-            for case in grid() {
-                for failure in [
-                    SourceError,
-                    MappingError,
-                    SourcePanic,
-                    MappingPanic,
-                    ConsumerPanic,
-                    ConsumerLeaves,
-                ] {
-                    for at in [0, 1, 70] {
-                        let (end, mut delivered) = fail(case, failure, at);
-                        let (name, leaves) = (format!("{case:?}"), failure == ConsumerLeaves);
-                        let expected = if leaves {
-                            Ok(())
-                        } else {
-                            Err(format!("{failure:?} at {at}"))
-                        };
-                        assert_eq!(end, expected, "{name}");
-                        if case.is_ordered() {
-                            let before: Vec<usize> = (0..at + usize::from(leaves)).collect();
-                            assert_eq!(delivered, before, "{name} {failure:?}");
-                        } else {
-                            delivered.sort_unstable();
-                            delivered.dedup();
-                            assert!(delivered.len() >= usize::from(leaves), "{name}");
-                        }
+        for case in grid() {
+            for failure in [
+                SourceError,
+                MappingError,
+                SourcePanic,
+                MappingPanic,
+                ConsumerPanic,
+                ConsumerLeaves,
+            ] {
+                for at in [0, 1, 70] {
+                    let (end, mut delivered) = within_deadline(move || fail(case, failure, at));
+                    let (name, leaves) = (format!("{case:?}"), failure == ConsumerLeaves);
+                    let expected = if leaves {
+                        Ok(())
+                    } else {
+                        Err(format!("{failure:?} at {at}"))
+                    };
+                    assert_eq!(end, expected, "{name}");
+                    if case.is_ordered() {
+                        let before: Vec<usize> = (0..at + usize::from(leaves)).collect();
+                        assert_eq!(delivered, before, "{name} {failure:?}");
+                    } else {
+                        delivered.sort_unstable();
+                        delivered.dedup();
+                        assert!(delivered.len() >= usize::from(leaves), "{name}");
                     }
                 }
             }
-        });
+        }
     }
 
     #[test]
@@ -760,8 +757,8 @@ mod tests {
 
     #[test]
     fn a_consumer_that_leaves_stops_the_source_within_the_bound() {
-        within_deadline(|| {
-            for case in grid() {
+        for case in grid() {
+            within_deadline(move || {
                 let (taken, mapped) = (AtomicUsize::new(0), AtomicUsize::new(0));
                 let count = |counter: &AtomicUsize| _ = counter.fetch_add(1, Ordering::Relaxed);
                 thread::scope(|scope| {
@@ -786,8 +783,8 @@ mod tests {
                     mapped <= taken && taken <= most,
                     "{case:?} {taken} {mapped}"
                 );
-            }
-        });
+            });
+        }
     }
 
     #[test]
