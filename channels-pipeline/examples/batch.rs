@@ -84,7 +84,7 @@ fn main() {
 
     // With a wait for each item, no batch ended in time. On a busy machine some
     // do not either, so one in time is enough.
-    let wait = WAIT * 5;
+    let wait = WAIT * 15;
     let in_time = || {
         let (sender, items) = unbounded();
         thread::scope(|scope| {

@@ -73,7 +73,7 @@ pub fn until_end_of<T>(
 pub fn run<T: Send, R: Send, E: From<io::Error> + Send>(
     stop: Receiver<Infallible>,
     input: Receiver<T>,
-    job: impl Fn(T) -> Result<R, E> + Copy + Send,
+    job: impl Fn(T) -> Result<R, E> + Sync,
     mut use_result: impl FnMut(R),
 ) -> Result<(), E> {
     let workers = thread::available_parallelism()?;
@@ -82,7 +82,7 @@ pub fn run<T: Send, R: Send, E: From<io::Error> + Send>(
         // scope would wait until a silent input has its next item.
         let (_here, left) = bounded(0);
         let items = until_end_of(stop, left, input);
-        for result in items.parallel_map(scope, workers, workers.get(), || job)? {
+        for result in items.parallel_map(scope, workers, workers.get(), || &job)? {
             use_result(result?);
         }
         Ok(())

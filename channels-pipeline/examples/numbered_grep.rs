@@ -22,7 +22,8 @@ use channels_pipeline::pipeline::PipelineExt;
 use std::io::{self, BufRead, Write};
 use std::{iter, thread};
 
-/// Handing over a single line would cost more than looking at it.
+/// Handing over a single line would cost more than looking at it. For a live
+/// input, such as `tail -f`, use 1: a line waits until its batch is full.
 const LINES_PER_BATCH: usize = 100;
 
 /// Writes the lines that contain `text`, with their numbers. Returns how many.
@@ -38,7 +39,7 @@ pub fn grep(input: impl BufRead + Send, text: &str, mut output: impl Write) -> i
     let mut found = 0;
     thread::scope(|scope| {
         let batches = batches(input);
-        let capacity = 2 * workers.get(); // so many batches may wait for this thread
+        let capacity = 2 * workers.get(); // how many batches may wait for this thread
         for batch in batches.parallel_map(scope, workers, capacity, || search)? {
             for (number, line) in batch {
                 match line {

@@ -1,7 +1,7 @@
 //! Priority between channels: urgent first.
 //!
 //! Use it when a few messages must overtake many, such as commands and data.
-//! For a choice by random, `select!` is enough.
+//! For a random choice, `select!` is enough.
 //! Ends: when the senders of both channels are gone and both are empty.
 //! Needs: `cargo add crossbeam-channel`.
 //!
@@ -12,19 +12,20 @@
 //! ```
 
 use crossbeam_channel::{Receiver, select_biased};
+use std::num::NonZero;
 
 /// Receives from both channels, urgent messages first.
 pub struct Priority<T> {
     urgent: Receiver<T>,
     normal: Receiver<T>,
-    most_in_a_row: usize,
+    most_in_a_row: NonZero<usize>,
     in_a_row: usize,
 }
 
 impl<T> Priority<T> {
     /// After `most_in_a_row` urgent messages, a normal one comes first, if there
     /// is one. Without that, a busy urgent channel would starve the other.
-    pub fn new(urgent: Receiver<T>, normal: Receiver<T>, most_in_a_row: usize) -> Self {
+    pub fn new(urgent: Receiver<T>, normal: Receiver<T>, most_in_a_row: NonZero<usize>) -> Self {
         Self {
             urgent,
             normal,
@@ -38,7 +39,7 @@ impl<T> Iterator for Priority<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if self.in_a_row >= self.most_in_a_row {
+        if self.in_a_row >= self.most_in_a_row.get() {
             self.in_a_row = 0;
             if let Ok(message) = self.normal.try_recv() {
                 return Some(message);
@@ -72,7 +73,8 @@ fn main() {
 
     let (urgent, urgent_messages) = unbounded();
     let (normal, normal_messages) = unbounded();
-    let mut messages = Priority::new(urgent_messages, normal_messages, 3);
+    let three = NonZero::<usize>::MIN.saturating_add(2);
+    let mut messages = Priority::new(urgent_messages, normal_messages, three);
     for message in [10, 11] {
         assert!(normal.send(message).is_ok());
     }
@@ -104,7 +106,7 @@ fn main() {
     // No turn is kept for a normal one that is not there.
     let (urgent, urgent_messages) = unbounded();
     let (normal, normal_messages) = unbounded();
-    let mut messages = Priority::new(urgent_messages, normal_messages, 1);
+    let mut messages = Priority::new(urgent_messages, normal_messages, NonZero::<usize>::MIN);
     for message in 1..=3 {
         assert!(urgent.send(message).is_ok());
         assert_eq!(messages.next(), Some(message));

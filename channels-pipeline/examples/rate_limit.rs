@@ -2,8 +2,8 @@
 //!
 //! Use it when something else sets the limit, such as a server. To limit how
 //! many run at the same time, use a thread pool.
-//! Ends: `wait` at once when the sender of `stop` is dropped. There is no
-//! thread behind it.
+//! Ends: `wait` returns `false` at once when the sender of `stop` is dropped. It
+//! needs no thread.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text

@@ -2,13 +2,13 @@
 //!
 //! Use it when jobs come one by one, from several places. For one stream of
 //! items see `pipeline.rs`; to compute on a slice use rayon.
-//! Ends: `finish` and a drop do the queued jobs and join the threads. A panic is
-//! the result of its job, and its thread takes the next one. A job deadlocks if
-//! it waits for a job behind it, or submits to its own pool while that is full.
+//! Ends: `finish` and a drop wait for the queued jobs and join the threads. A
+//! panic is the result of its job, and its thread takes the next one. A job
+//! deadlocks if it waits for a job behind it, or submits to its own full pool.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
-//! squares: [1, 4, 9, 16]
+//! squares, the last one first: [16, 9, 4, 1]
 //! two jobs at the same time
 //! 5 of 5 panics are results, and the threads go on: 42
 //! panics that no receiver waits for: 3
@@ -54,7 +54,7 @@ impl Pool {
         &self,
         job: impl FnOnce() -> R + Send + 'static,
     ) -> Receiver<thread::Result<R>> {
-        let (sender, result) = bounded(1);
+        let (sender, result) = bounded(1); // the thread does not wait until it is received
         let job: Job = Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(job));
             let panicked = outcome.is_err();
@@ -117,11 +117,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         results.push(pool.submit(move || number * number));
     }
     let mut squares = Vec::new();
-    for result in results {
-        squares.push(result.recv()?.unwrap_or_default());
+    for result in results.iter().rev() {
+        squares.push(result.recv()?.unwrap_or_default()); // the last one first
     }
-    assert_eq!(squares, [1, 4, 9, 16]);
-    println!("squares: {squares:?}");
+    assert_eq!(squares, [16, 9, 4, 1]);
+    println!("squares, the last one first: {squares:?}");
 
     // Neither ends before the other has begun.
     let meeting = Arc::new(Barrier::new(2));

@@ -43,7 +43,7 @@ mod recipes;
 #[doc(inline)]
 pub use recipes::*;
 
-/// The examples of the README, which are also those of the modules, compiled and run.
+/// Compiles and runs the README's examples, which also stand in the modules.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

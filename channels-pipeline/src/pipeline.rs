@@ -7,9 +7,9 @@
 //! fn main() -> io::Result<()> {
 //!     let paths = ["Cargo.toml", "README.md"]; // or lines, or a directory walk: any iterator
 //!     let workers = thread::available_parallelism()?;
-//!     let capacity = 2 * workers.get(); // so many results may wait for this thread
+//!     let capacity = 2 * workers.get(); // how many results may wait for this thread
 //!     thread::scope(|scope| {
-//!         // Two closures: the outer one makes a mapping for each worker, the inner one is it.
+//!         // Two closures: the outer one is called for each worker, the inner one for each item.
 //!         let read = || |path| Ok::<_, io::Error>((path, fs::read_to_string(path)?));
 //!         let texts = paths.into_iter().parallel_map(scope, workers, capacity, read)?;
 //!         for result in texts {
@@ -24,15 +24,15 @@
 //! # When to use it
 //!
 //! When items arrive over time, each takes some work, and memory must stay bounded, however slow
-//! either end is. Handing an item over costs about 1 µs and pays from some 4 µs of work: let an item
-//! be a file, a block or a batch of lines, not a line.
+//! either end is. Handing over an item costs about half a microsecond, and two workers pay off from
+//! a few microseconds of work. So let an item be a file, a block or a batch of lines, not a line.
 //!
 //! # When not to use it
 //!
 //! - Everything is in memory: rayon splits a slice at less cost.
 //! - Order does not matter, and a rayon pool exists: rayon's `par_bridge`.
 //! - The iterator is not `Send`, or there is no scope: the crate pariter runs the iterator on the
-//!   consumer's thread. A panic loses its payload there.
+//!   consumer's thread. With pariter, a panic loses its payload.
 //! - Many producers and one consumer: `std::sync::mpsc` is enough.
 //! - The work is waiting, for thousands of things at once: async tasks.
 //!
@@ -41,15 +41,15 @@
 //! - Normally, after the last item.
 //! - With an error: items and results may be [`Result`]s. A consumer that leaves with `?` returns
 //!   the first error in input order, and has seen all results before it.
-//! - With a panic, of the iterator in front or of a mapping: it is re-raised in the consumer's loop,
-//!   with its payload, when its item's turn comes. See [`parallel_map`](PipelineExt::parallel_map)
-//!   for a panic that must cost only its own item.
+//! - With a panic: a panic of the source or of a mapping is re-raised in the consumer's loop, with
+//!   its payload, when its item's turn comes. [`parallel_map`](PipelineExt::parallel_map) shows how
+//!   it becomes an error of that item instead.
 //! - When the consumer leaves (`break`, `?`, a panic, a drop), the source's `next` is called at most
 //!   once more, and each worker finishes its current item. Unused items, results and panics are
 //!   dropped.
 //!
 //! The scope waits for all of that. A source that blocks, on a socket or a channel, delays the end
-//! until its next item. Let it wait for the end as well, as in the recipe `ctrl_c.rs`.
+//! until its next item. To avoid that, let it also wait for the end, as in the recipe `ctrl_c.rs`.
 //!
 //! # To use it
 //!
@@ -137,13 +137,14 @@ pub trait PipelineExt: Iterator + Sized {
     /// items of that worker, and may own what they share: a buffer, a table, a connection. It is used
     /// again after a panic. A function that needs nothing is passed as `|| function`.
     ///
-    /// At most `capacity + 1` items are in flight, taken from this iterator and not yet returned. The
-    /// iterator runs on a thread of its own, as with `read_ahead`.
+    /// At most `capacity + 1` items are in flight, taken from this iterator and not yet returned. So
+    /// with a capacity below `workers`, some workers are idle. The iterator runs on a thread of its
+    /// own, as with `read_ahead`.
     ///
     /// Order costs head-of-line blocking: while one item takes long, later results wait, and once
     /// `capacity` items are behind it, all threads do.
     ///
-    /// A panic that must cost only its own item is made an error of that item:
+    /// To turn a panic into an error of its item, so that the other items go on:
     ///
     /// ```ignore
     /// use pipeline::PipelineExt;
@@ -178,29 +179,18 @@ pub trait PipelineExt: Iterator + Sized {
         R: Send + 'scope,
     {
         let (permits, results) = map(self, scope, workers, capacity, mapping, Builder::new)?;
-        let mut next = 0;
-        let mut early = BTreeMap::new();
-        Ok(iter::from_fn(move || {
-            permits.recv().ok()?;
-            let result = loop {
-                if let Some(result) = early.remove(&next) {
-                    break result;
-                }
-                let (number, result) = results.recv().ok()?;
-                if number == next {
-                    break result;
-                }
-                early.insert(number, result);
-            };
-            next += 1;
-            Some(or_panic(result))
-        }))
+        Ok(InOrder {
+            permits,
+            results,
+            next: 0,
+            early: BTreeMap::new(),
+        })
     }
 
     /// As [`parallel_map`](Self::parallel_map), but returns the results as they are ready.
     ///
-    /// So an error or a panic may overtake results of items before it, and no result waits for
-    /// another one.
+    /// No result waits for another one. So an error or a panic may overtake the results of earlier
+    /// items.
     fn parallel_map_unordered<'scope, R, F>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -227,6 +217,37 @@ impl<I: Iterator> PipelineExt for I {}
 
 /// An item or a result, or the panic in its place, with its number in the input.
 type Numbered<T> = (usize, thread::Result<T>);
+
+/// The consumer's end of an ordered map.
+///
+/// Fields are dropped in this order: the receivers first, so that the workers notice, and then the
+/// early results, whose destructors may be slow.
+struct InOrder<R> {
+    permits: Receiver<()>,
+    results: Receiver<Numbered<R>>,
+    next: usize,
+    early: BTreeMap<usize, thread::Result<R>>,
+}
+
+impl<R> Iterator for InOrder<R> {
+    type Item = R;
+
+    fn next(&mut self) -> Option<R> {
+        self.permits.recv().ok()?;
+        let result = loop {
+            if let Some(result) = self.early.remove(&self.next) {
+                break result;
+            }
+            let (number, result) = self.results.recv().ok()?;
+            if number == self.next {
+                break result;
+            }
+            self.early.insert(number, result);
+        };
+        self.next += 1;
+        Some(or_panic(result))
+    }
+}
 
 /// Starts the thread that reads ahead. `builder` configures it; tests pass one that fails to spawn.
 fn read<'scope, I>(
@@ -440,19 +461,18 @@ mod tests {
 
     #[test]
     fn every_result_arrives_once_and_in_order_if_asked_for() {
-        within_deadline(|| {
-            for case in grid() {
-                for length in [0, 1, 2, 3, 200] {
-                    let mut squares: Vec<u64> =
-                        thread::scope(|scope| case.start(scope, 0..length, |n| n * n).collect());
-                    if !case.is_ordered() {
-                        squares.sort_unstable();
-                    }
-                    let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
-                    assert_eq!(squares, expected, "{case:?}");
+        for case in grid() {
+            for length in [0, 1, 2, 3, 200] {
+                let mut squares: Vec<u64> = within_deadline(move || {
+                    thread::scope(|scope| case.start(scope, 0..length, |n| n * n).collect())
+                });
+                if !case.is_ordered() {
+                    squares.sort_unstable();
                 }
+                let expected: Vec<u64> = (0..length).map(|n| n * n).collect();
+                assert_eq!(squares, expected, "{case:?}");
             }
-        });
+        }
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]
@@ -512,37 +532,35 @@ mod tests {
     #[test]
     #[cfg(panic = "unwind")]
     fn whatever_fails_the_pipeline_ends_with_the_cause_and_drops_everything() {
-        within_deadline(|| {
-            for case in grid() {
-                for failure in [
-                    SourceError,
-                    MappingError,
-                    SourcePanic,
-                    MappingPanic,
-                    ConsumerPanic,
-                    ConsumerLeaves,
-                ] {
-                    for at in [0, 1, 70] {
-                        let (end, mut delivered) = fail(case, failure, at);
-                        let (name, leaves) = (format!("{case:?}"), failure == ConsumerLeaves);
-                        let expected = if leaves {
-                            Ok(())
-                        } else {
-                            Err(format!("{failure:?} at {at}"))
-                        };
-                        assert_eq!(end, expected, "{name}");
-                        if case.is_ordered() {
-                            let before: Vec<usize> = (0..at + usize::from(leaves)).collect();
-                            assert_eq!(delivered, before, "{name} {failure:?}");
-                        } else {
-                            delivered.sort_unstable();
-                            delivered.dedup();
-                            assert!(delivered.len() >= usize::from(leaves), "{name}");
-                        }
+        for case in grid() {
+            for failure in [
+                SourceError,
+                MappingError,
+                SourcePanic,
+                MappingPanic,
+                ConsumerPanic,
+                ConsumerLeaves,
+            ] {
+                for at in [0, 1, 70] {
+                    let (end, mut delivered) = within_deadline(move || fail(case, failure, at));
+                    let (name, leaves) = (format!("{case:?}"), failure == ConsumerLeaves);
+                    let expected = if leaves {
+                        Ok(())
+                    } else {
+                        Err(format!("{failure:?} at {at}"))
+                    };
+                    assert_eq!(end, expected, "{name}");
+                    if case.is_ordered() {
+                        let before: Vec<usize> = (0..at + usize::from(leaves)).collect();
+                        assert_eq!(delivered, before, "{name} {failure:?}");
+                    } else {
+                        delivered.sort_unstable();
+                        delivered.dedup();
+                        assert!(delivered.len() >= usize::from(leaves), "{name}");
                     }
                 }
             }
-        });
+        }
     }
 
     #[test]
@@ -739,8 +757,8 @@ mod tests {
 
     #[test]
     fn a_consumer_that_leaves_stops_the_source_within_the_bound() {
-        within_deadline(|| {
-            for case in grid() {
+        for case in grid() {
+            within_deadline(move || {
                 let (taken, mapped) = (AtomicUsize::new(0), AtomicUsize::new(0));
                 let count = |counter: &AtomicUsize| _ = counter.fetch_add(1, Ordering::Relaxed);
                 thread::scope(|scope| {
@@ -765,8 +783,8 @@ mod tests {
                     mapped <= taken && taken <= most,
                     "{case:?} {taken} {mapped}"
                 );
-            }
-        });
+            });
+        }
     }
 
     #[test]
@@ -806,6 +824,32 @@ mod tests {
             // The second may not have begun when the consumer left.
             assert!(mapped <= 2, "{shape:?} {slow_next} {mapped}");
         }
+    }
+
+    #[test]
+    fn once_the_consumer_has_left_workers_end_however_long_its_early_results_take_to_drop() {
+        within_deadline(|| {
+            let ((worker, workers_gone), (begin, begun)) = (bounded::<()>(0), unbounded());
+            let mapping = move || {
+                let (worker, workers_gone) = (worker.clone(), workers_gone.clone());
+                let (begin, begun) = (begin.clone(), begun.clone());
+                move |n| {
+                    let _ = &worker; // dropped with the mapping
+                    match n {
+                        1 => begun.recv().unwrap(), // so result 2 comes before this one
+                        2 => return Some(SlowToDrop(workers_gone.clone())),
+                        3 => begin.send(()).unwrap(),
+                        _ => {}
+                    }
+                    None
+                }
+            };
+            thread::scope(|scope| {
+                let two = NonZero::new(2).unwrap();
+                let results = (0..).parallel_map(scope, two, 64, mapping).unwrap();
+                assert_eq!(results.take(2).count(), 2);
+            });
+        });
     }
 
     #[test]

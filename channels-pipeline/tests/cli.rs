@@ -111,11 +111,9 @@ fn random_text() -> Vec<u8> {
 #[cfg(target_os = "linux")]
 fn output_of_script(shell: &str, script: &str) -> Vec<u8> {
     let mut command = command(shell, &["-c", script]);
-    let output = command
-        .env("LC_ALL", "C")
-        .env("PROGRAM", PROGRAM)
-        .output()
-        .unwrap();
+    // `sort` and GNU parallel need a folder for temporary files.
+    command.env("TMPDIR", folder()).env("LC_ALL", "C");
+    let output = command.env("PROGRAM", PROGRAM).output().unwrap();
     assert!(output.status.success(), "{script}: {output:?}");
     output.stdout
 }
@@ -175,7 +173,8 @@ fn counts_of_parts_added_up_are_the_counts_of_the_whole() {
     assert!(output_of_script("sh", &format!("{here}{script}")) == expected);
     // A part that fails must not give fewer words.
     let mut shell = command("sh", &["-c", &script]); // without the program in the path
-    let failed = outcome(&mut shell, b"");
+    let failed = outcome(shell.env("TMPDIR", folder()), b"");
+    assert!(failed.stderr.contains("not found"), "{failed:?}");
     assert_ne!(failed.code, Some(0), "{failed:?}");
     assert_eq!(failed.stdout, "");
 }

@@ -1,4 +1,4 @@
-//! Counts the words of files, on all cores; without arguments, those of a built-in text.
+//! Counts the words of files on all cores; without arguments, the words of a built-in text.
 
 mod cli;
 mod count;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::thread;
 
 const HELP: &str = "\
-Counts the words of files, on all cores. Without FILE, counts those of the
+Counts the words of files on all cores. Without FILE, counts the words of the
 first chapter of Genesis, a thousand times over, and shows what the threads of
 the pipeline did.
 
