@@ -1,8 +1,8 @@
 //! `tokio::select!` in a loop: cancellation safety.
 //!
 //! Use it when one task waits for several things, again and again.
-//! Ends: when the peer closes the connection after a whole message, or when the
-//! receiver is gone; half a message is an error.
+//! Ends: when the peer closes the connection after a whole message, or when a
+//! message finds the receiver gone; half a message is an error.
 //! No arm awaits: meanwhile the other futures would not be polled, and one of
 //! them may hold, or be next in line for, what the arm waits for (futurelock).
 //! Needs: `cargo add tokio --features io-util,macros,rt,sync,test-util,time`;
