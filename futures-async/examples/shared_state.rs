@@ -119,7 +119,7 @@ async fn main() -> io::Result<()> {
     // The case that goes wrong: a request is dropped, or a guard lives too long.
     tokio::select! {
         biased;
-        _ = connection.request(1, 10) => unreachable!("the peer is slow"),
+        _ = connection.request(1, 10) => unreachable!("the peer had no turn"),
         () = async {} => {} // drops it once it was polled, as a timeout would
     }
     let next = connection.request(2, 10).await;
