@@ -19,7 +19,7 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
-/// Both channels hold as many messages; a full one blocks its sender.
+/// Of each channel, in messages; a full one blocks its sender (backpressure).
 const CAPACITY: usize = 8;
 
 /// A thread that works on requests from tasks.
