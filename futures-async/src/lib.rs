@@ -47,12 +47,9 @@ pub mod retry;
 ))]
 pub mod tasks;
 
+// Included, as rustdoc loses the aliases of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
-mod recipes;
-
-#[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
+include!("recipes.rs");
 
 /// The examples of the README, compiled and run, after two that only `tasks` shows.
 ///
