@@ -96,7 +96,7 @@ async fn main() -> io::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
-    const GRACE: Duration = Duration::from_millis(500);
+    const GRACE: Duration = Duration::from_millis(300);
 
     /// Answers each byte: `s` never, others after a moment.
     async fn answer(
