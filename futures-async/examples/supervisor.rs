@@ -27,7 +27,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub struct Policy {
     /// At most this many restarts in a row.
     pub restarts: u32,
-    /// The delay before the first restart; it doubles with each one, up to `healthy`.
+    /// The delay before the first restart; it doubles with each one, up to
+    /// `healthy`.
     pub delay: Duration,
     /// A run that lasts this long was healthy: the count starts again.
     pub healthy: Duration,

@@ -110,7 +110,7 @@ fn with_few_descriptors_the_demonstration_makes_do_with_less_or_fails() {
         "{demo:?}"
     );
     assert!(!demo.stderr.contains("up to 100 at once"), "{demo:?}");
-    for limit in [5, 6, 9, 12, 15] {
+    for limit in [6, 12, 15] {
         for args in ["", "$CLOSED"] {
             let ended = shell(&format!("ulimit -n {limit}; \"$PROGRAM\" {args}"));
             assert_eq!(ended.code, Some(1), "{limit}: {ended:?}");
@@ -381,8 +381,8 @@ fn waiting_lasts_until_the_last_tenth_of_the_time() {
     let refused = format!("{CLOSED} refused\n");
     assert_eq!(printed("0"), refused);
     let start = std::time::Instant::now();
-    assert_eq!(printed("1"), refused);
-    assert!(start.elapsed() >= Duration::from_millis(900));
+    assert_eq!(printed("0.5"), refused);
+    assert!(start.elapsed() >= Duration::from_millis(450));
 }
 
 #[test]
