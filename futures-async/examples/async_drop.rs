@@ -2,9 +2,9 @@
 //!
 //! Use it when the end of something must be awaited: a goodbye, a flush, a
 //! rollback. `Drop` cannot await; it can leave the work to a task.
-//! Ends: `close` when the peer has the goodbye, or with the error. After a drop
-//! (`?`, a panic, a timeout) a task says it, for at most `LIMIT`; its errors
-//! are lost. Await `cleanup` before the runtime ends, or it is cut off.
+//! Ends: `close` when the goodbye is sent, or with the error. After a drop (`?`,
+//! a panic, a timeout) a task sends it, within `LIMIT`; its errors are lost.
+//! Await `cleanup` before the runtime ends, or the task is cut off.
 //! Needs: `cargo add tokio --features io-util,macros,rt,time`,
 //! `cargo add tokio-util --features rt`.
 //!

@@ -4,7 +4,7 @@
 //! stream, use `tasks.rs`; for a whole server, see `tcp_server.rs`.
 //! Ends: `serve` when the connections have ended, at the latest `grace` after
 //! the stop. A connection that never awaits cannot be dropped; a panic ends its
-//! own connection.
+//! own connection. A second signal changes nothing: see `tcp_server.rs`.
 //! Needs: `cargo add tokio --features io-util,macros,net,rt,signal,time`,
 //! `cargo add tokio-util --features rt`.
 //!
@@ -96,7 +96,7 @@ async fn main() -> io::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
-    const GRACE: Duration = Duration::from_millis(500);
+    const GRACE: Duration = Duration::from_millis(300);
 
     /// Answers each byte: `s` never, others after a moment.
     async fn answer(

@@ -3,7 +3,7 @@
 //! Use it when a limit is all you need: `limited` for a list, `Semaphore` for
 //! calls from many places. To fail fast or stop gracefully, use `tasks.rs`.
 //! Ends: after the last result. An error or a panic is the result of its
-//! future. Dropping the stream aborts what runs.
+//! future. Dropping the stream aborts what runs. A closed semaphore is an error.
 //! Needs: `cargo add futures --no-default-features --features std`,
 //! `cargo add tokio --features macros,rt,sync,test-util,time`,
 //! `cargo add tokio-util --features rt`; `test-util` goes with `start_paused`.
@@ -14,7 +14,7 @@
 //! 2: panicked
 //! 3: page 3
 //! dropped: the others are aborted
-//! with a semaphore: 3 calls, 1 at a time
+//! with a semaphore: 3 calls, 1 at a time; once it is closed: an error
 //! in a loop that takes 100 ms a turn, the requests end
 //! spawned: after [10, 10, 10] ms
 //! only polled: after [10, 110, 210] ms
@@ -23,7 +23,7 @@
 use futures::stream::{self, Stream, StreamExt};
 use std::future::Future;
 use std::num::NonZero;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -44,9 +44,13 @@ where
 
 /// Waits for a permit, then for the future. Share the semaphore, in an `Arc` or
 /// a `static`: a new one for each call would limit nothing.
-pub async fn with_permit<F: Future>(semaphore: &Semaphore, future: F) -> F::Output {
-    let _permit = semaphore.acquire().await; // an error only after `close`
-    future.await
+pub async fn with_permit<F: Future>(
+    semaphore: &Semaphore,
+    future: F,
+) -> Result<F::Output, AcquireError> {
+    // Not `let _ =`, which would drop the permit here.
+    let _permit = semaphore.acquire().await?;
+    Ok(future.await)
 }
 
 // `start_paused`: when every task waits, tokio's clock jumps to the next timer,
@@ -117,9 +121,12 @@ async fn main() {
         })
     };
     let start = Instant::now();
-    tokio::join!(call(), call(), call());
+    let (first, _, _) = tokio::join!(call(), call(), call());
+    assert!(first.is_ok());
     assert_eq!((peak.load(Relaxed), start.elapsed().as_millis()), (1, 30));
-    println!("with a semaphore: 3 calls, 1 at a time");
+    semaphore.close(); // as at a shutdown: nothing more is begun
+    assert!(call().await.is_err());
+    println!("with a semaphore: 3 calls, 1 at a time; once it is closed: an error");
 
     // The case that goes wrong: futures that are not spawned make no progress
     // while the loop body waits.

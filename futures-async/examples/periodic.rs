@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Does the work at once and then every `period`, in step with the first time;
-/// skips what it misses.
+/// skips what it misses. Panics if `period` is zero.
 pub async fn every<F: Future>(period: Duration, mut work: impl FnMut() -> F) -> Infallible {
     let mut ticks = interval(period);
     // The default, `Burst`, makes up for missed ticks all at once; `Delay` waits

@@ -1,10 +1,10 @@
 //! `tokio::select!` in a loop: cancellation safety.
 //!
 //! Use it when one task waits for several things, again and again.
-//! Ends: when the peer closes the connection after a whole message, or when the
-//! receiver is gone; half a message is an error.
-//! No arm awaits: meanwhile the other futures would not be polled, and one of
-//! them may hold, or be next in line for, what the arm waits for (futurelock).
+//! Ends: when the peer closes the connection after a whole message, or when a
+//! message finds the receiver gone; half a message is an error.
+//! No arm awaits: while an arm runs, the other futures are not polled, and one
+//! of them may hold the lock or permit that the arm waits for (futurelock).
 //! Needs: `cargo add tokio --features io-util,macros,rt,sync,test-util,time`;
 //! `test-util` goes with `start_paused`.
 //!

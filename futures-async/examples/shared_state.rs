@@ -3,13 +3,15 @@
 //! Use it when tasks share a value (`Counts`, with std's), or something that is
 //! used across an await, such as a connection (`Connection`, with tokio's). If
 //! its users queue up, give it a task of its own: see `actor.rs`.
-//! Ends: a panic poisons std's lock; `Counts` goes on with the other entries.
+//! Ends: a panic poisons std's lock; `Counts` goes on with the other entries. A
+//! request that is dropped or fails closes its connection.
 //! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`.
 //!
 //! ```text
 //! 100 tasks: {"a": 50, "b": 50}
 //! after a panic with the lock held: {"a": 51, "b": 50}
 //! 3 tasks on one connection: each has its own answer
+//! a request that is dropped midway: no later one gets its answer
 //! std's guard across an await: another task would block the thread
 //! tokio's lock, taken twice by one task: deadlock
 //! ```
@@ -17,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Its methods are not async, so no guard lives across an await: the compiler
 /// would say "future cannot be sent between threads safely".
@@ -41,15 +43,26 @@ impl Counts {
 }
 
 /// A request and its answer belong together, so the lock is held across awaits.
-pub struct Connection(tokio::sync::Mutex<DuplexStream>); // a `TcpStream` in reality
+pub struct Connection<S>(tokio::sync::Mutex<Option<S>>);
 
-impl Connection {
-    /// Sends two numbers, and reads the answer.
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Shares a stream, such as a `TcpStream`.
+    pub fn new(stream: S) -> Self {
+        Self(tokio::sync::Mutex::new(Some(stream)))
+    }
+
+    /// Sends two numbers, and reads the answer. The error `NotConnected` means that
+    /// an earlier request was dropped, as by a timeout, or has failed.
     pub async fn request(&self, a: u32, b: u32) -> io::Result<u32> {
-        let mut stream = self.0.lock().await;
+        let mut connection = self.0.lock().await;
+        // Dropped here, a request takes the stream along. Left behind, it would hold
+        // half a request, or the answer, and the next one would read that.
+        let mut stream = connection.take().ok_or(io::ErrorKind::NotConnected)?;
         stream.write_u32(a).await?;
         stream.write_u32(b).await?;
-        stream.read_u32().await
+        let answer = stream.read_u32().await?;
+        *connection = Some(stream);
+        Ok(answer)
     }
 }
 
@@ -92,7 +105,7 @@ async fn main() -> io::Result<()> {
         #[allow(unreachable_code)]
         io::Result::Ok(())
     });
-    let connection = Arc::new(Connection(tokio::sync::Mutex::new(here)));
+    let connection = Arc::new(Connection::new(here));
     let mut tasks = JoinSet::new();
     for n in 1..=3 {
         let connection = Arc::clone(&connection);
@@ -103,8 +116,18 @@ async fn main() -> io::Result<()> {
     }
     println!("3 tasks on one connection: each has its own answer");
 
-    // The case that goes wrong. `spawn` would reject this future; `join!` and
-    // `block_on` take it, and clippy warns.
+    // The case that goes wrong: a request is dropped, or a guard lives too long.
+    tokio::select! {
+        biased;
+        _ = connection.request(1, 10) => unreachable!("the peer had no turn"),
+        () = async {} => {} // drops it once it was polled, as a timeout would
+    }
+    let next = connection.request(2, 10).await;
+    assert!(next.is_err_and(|error| error.kind() == io::ErrorKind::NotConnected));
+    println!("a request that is dropped midway: no later one gets its answer");
+
+    // `spawn` would reject this future; `join!` and `block_on` take it, and clippy
+    // warns.
     let state = Mutex::new(0);
     #[allow(clippy::await_holding_lock)]
     let holder = async {

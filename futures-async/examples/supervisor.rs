@@ -11,7 +11,7 @@
 //! panicked, restarted after 1 s
 //! panicked, restarted after 2 s
 //! the third run succeeded
-//! gave up after 3 restarts: shut down
+//! gave up after 8 restarts, at most a minute apart: shut down
 //! healthy for a minute before each panic: restarted 20 times
 //! dropped: the task is aborted
 //! a handle that was dropped: the panic goes unnoticed
@@ -27,7 +27,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub struct Policy {
     /// At most this many restarts in a row.
     pub restarts: u32,
-    /// The delay before the first restart; it doubles with each one.
+    /// The delay before the first restart; it doubles with each one, up to
+    /// `healthy`.
     pub delay: Duration,
     /// A run that lasts this long was healthy: the count starts again.
     pub healthy: Duration,
@@ -59,7 +60,8 @@ where
             return Err(error); // cancelled: the runtime shuts down
         }
         report(&error);
-        sleep(policy.delay * 2_u32.saturating_pow(restarts)).await;
+        let doubled = policy.delay.saturating_mul(2_u32.saturating_pow(restarts));
+        sleep(doubled.min(policy.healthy)).await;
         restarts += 1;
     }
 }
@@ -73,7 +75,7 @@ async fn main() -> Result<(), JoinError> {
     use tokio::time::timeout;
 
     const POLICY: Policy = Policy {
-        restarts: 3,
+        restarts: 8,
         delay: Duration::from_secs(1),
         healthy: Duration::from_secs(60),
     };
@@ -102,10 +104,12 @@ async fn main() -> Result<(), JoinError> {
 
     // The case that goes wrong: it panics again and again.
     runs.store(0, Relaxed);
+    let start = Instant::now();
     let error = supervise(&POLICY, || task(u32::MAX, 0), |_| ()).await;
     assert!(error.is_err_and(|error| error.is_panic()));
-    assert_eq!(runs.load(Relaxed), 4);
-    println!("gave up after 3 restarts: shut down");
+    let delays = 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60;
+    assert_eq!((runs.load(Relaxed), start.elapsed().as_secs()), (9, delays));
+    println!("gave up after 8 restarts, at most a minute apart: shut down");
 
     runs.store(0, Relaxed);
     supervise(&POLICY, || task(20, 60), |_| ()).await?;

@@ -92,7 +92,8 @@ async fn report(
     }
 }
 
-/// Answers each line, until the client closes or `stop` is cancelled.
+/// Answers each line, until the client closes or `stop` is cancelled. An idle
+/// client is kept; to let it go after a while, put the read into a `timeout`.
 pub async fn answer_lines<F: Future<Output = String>>(
     mut stream: TcpStream,
     stop: CancellationToken,

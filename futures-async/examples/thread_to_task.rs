@@ -19,7 +19,7 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
-/// Both channels hold as many messages; a full one blocks its sender.
+/// Of each channel, in messages; a full one blocks its sender (backpressure).
 const CAPACITY: usize = 8;
 
 /// A thread that works on requests from tasks.
@@ -29,7 +29,7 @@ pub struct Worker<Q, A> {
     /// In the order of the requests.
     pub answers: mpsc::Receiver<A>,
     /// Join it once the answers have ended, or a panic goes unnoticed.
-    pub thread: JoinHandle<()>,
+    pub handle: JoinHandle<()>,
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
@@ -37,7 +37,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     pub fn spawn(mut work: impl FnMut(Q) -> A + Send + 'static) -> io::Result<Self> {
         let (requests, mut incoming) = mpsc::channel(CAPACITY);
         let (outgoing, answers) = mpsc::channel(CAPACITY);
-        let thread = thread::Builder::new()
+        let handle = thread::Builder::new()
             .name("worker".into())
             .spawn(move || {
                 // `blocking_*` is for threads; in a task it panics.
@@ -50,7 +50,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         Ok(Self {
             requests,
             answers,
-            thread,
+            handle,
         })
     }
 }
@@ -66,7 +66,7 @@ async fn main() -> io::Result<()> {
     let Worker {
         requests,
         mut answers,
-        thread,
+        handle,
     } = Worker::spawn(double)?;
     // Another task sends, while this one receives.
     tokio::spawn(async move {
@@ -81,7 +81,7 @@ async fn main() -> io::Result<()> {
         assert_eq!(Some(answer), expected.next());
     }
     assert_eq!(expected.next(), None);
-    assert!(thread.join().is_ok());
+    assert!(handle.join().is_ok());
     println!("100 requests, 100 answers in order");
 
     let worked = Arc::new(AtomicUsize::new(0));
@@ -90,7 +90,7 @@ async fn main() -> io::Result<()> {
     let Worker {
         requests,
         answers,
-        thread,
+        handle,
     } = worker;
     let sending = tokio::spawn(async move { while requests.send(()).await.is_ok() {} });
     // Until it is ahead; should it get further, it would do so in this time.
@@ -105,7 +105,7 @@ async fn main() -> io::Result<()> {
     );
     drop(answers);
     sending.await?; // its `send` fails, as the thread has ended
-    assert!(thread.join().is_ok());
+    assert!(handle.join().is_ok());
 
     // The case that goes wrong: a panic, a deadlock, or the wrong function.
     let mut worker = Worker::spawn(|divisor: u32| 100 / divisor)?;
@@ -114,7 +114,7 @@ async fn main() -> io::Result<()> {
     }
     assert_eq!(worker.answers.recv().await, Some(20));
     assert_eq!(worker.answers.recv().await, None);
-    assert!(worker.thread.join().is_err());
+    assert!(worker.handle.join().is_err());
     println!("a panic: the answers end, join reports it");
 
     let worker = Worker::spawn(double)?;

@@ -10,42 +10,6 @@
 //!
 //! The other mechanisms are in the crates `threads_fork_join`, `channels_pipeline`, `atomics_counter`
 //! and `rayon_sum`.
-//!
-//! # Examples of the modules
-//!
-//! An error of [`tasks`] whose own error is a box:
-//!
-//! ```rust
-//! use futures_async::tasks::{Cause, TaskError};
-//! use std::error::Error;
-//!
-//! type BoxError = Box<dyn Error + Send + Sync>;
-//!
-//! fn convert(error: TaskError<BoxError>) -> BoxError {
-//!     match error.cause {
-//!         Cause::Failed(error) => error,
-//!         Cause::Panicked(error) => error.into(),
-//!         Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
-//!     }
-//! }
-//! ```
-//!
-//! The first error ends all:
-//!
-//! ```rust
-//! use futures::stream::{self, StreamExt};
-//! use std::num::NonZero;
-//! use futures_async::tasks::Tasks;
-//!
-//! const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
-//!
-//! #[tokio::main]
-//! async fn main() {
-//!     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
-//!     let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
-//!     assert_eq!(error.to_string(), "task 1 failed");
-//! }
-//! ```
 
 #[doc(alias(
     "race",
@@ -83,14 +47,45 @@ pub mod retry;
 ))]
 pub mod tasks;
 
+// Included, as rustdoc loses the aliases of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
-mod recipes;
+include!("recipes.rs");
 
-#[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
-
-/// The examples of the README, which the modules show too, compiled and run.
+/// The examples of the README, compiled and run, after two that only `tasks` shows.
+///
+/// An error of `tasks` whose own error is a box:
+///
+/// ```rust
+/// use futures_async::tasks::{Cause, TaskError};
+/// use std::error::Error;
+///
+/// type BoxError = Box<dyn Error + Send + Sync>;
+///
+/// fn convert(error: TaskError<BoxError>) -> BoxError {
+///     match error.cause {
+///         Cause::Failed(error) => error,
+///         Cause::Panicked(error) => error.into(),
+///         Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
+///     }
+/// }
+/// ```
+///
+/// The first error ends all:
+///
+/// ```rust
+/// use futures::stream::{self, StreamExt};
+/// use std::num::NonZero;
+/// use futures_async::tasks::Tasks;
+///
+/// const LIMIT: NonZero<usize> = NonZero::new(100).unwrap();
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let futures = stream::iter(["1", "x", "3"]).map(|text| async { text.parse::<u64>() });
+///     let error = Tasks::new(LIMIT, futures).fail_fast().await.unwrap_err();
+///     assert_eq!(error.to_string(), "task 1 failed");
+/// }
+/// ```
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -110,7 +110,7 @@ fn with_few_descriptors_the_demonstration_makes_do_with_less_or_fails() {
         "{demo:?}"
     );
     assert!(!demo.stderr.contains("up to 100 at once"), "{demo:?}");
-    for limit in 5..16 {
+    for limit in [6, 12, 15] {
         for args in ["", "$CLOSED"] {
             let ended = shell(&format!("ulimit -n {limit}; \"$PROGRAM\" {args}"));
             assert_eq!(ended.code, Some(1), "{limit}: {ended:?}");
@@ -184,10 +184,10 @@ fn standard_input_is_read_line_by_line() {
     for (lines, count) in [
         (format!("\n{open}\r\n \t\n  {open}  \n{open}"), 3),
         (
-            format!("\u{feff}{open}\n# a:1\n  #{long}\n{open} # {long}\n{open}#\n"),
+            format!("{open}\n# a:1\n  #{long}\n{open} # {long}\n{open}#\n"),
             3,
         ),
-        (format!("{open}\n").repeat(5000), 5000),
+        (format!("{open}\n").repeat(1500), 1500), // more than are read ahead
     ] {
         let (code, lines, stderr) = shapes(&["-", "--limit", "20"], lines.as_bytes());
         assert_eq!((code, lines.len()), (Some(0), count), "{stderr}");
@@ -203,7 +203,7 @@ fn an_empty_list_opens_no_gate() {
         &["--wait", "60", "-", "-"],
         &["-q", "-", "--", "sh"],
     ] {
-        for list in ["", "\n", "# none\n", "\u{feff}\n"] {
+        for list in ["", "\n", "# none\n"] {
             let expected = Outcome {
                 code: Some(1),
                 stdout: String::new(),
@@ -329,28 +329,27 @@ fn a_command_that_cannot_be_executed_is_an_error() {
 
 #[test]
 fn malformed_lines_are_located_and_the_others_probed() {
-    let open = open_endpoint();
     let long = "x".repeat(3000);
-    let input = format!("db\n{open}\n\n::1:80\n{long}\n{open}\n\x1b[1m:80\n");
+    let input = format!("db\n{CLOSED}\n\n::1:80\n{long}\n\x1b[1m:80\n");
     let input = [input.as_bytes(), b"\xff:80\nhttp://db:80"].concat();
-    let (code, lines, stderr) = shapes(&["-"], &input);
-    assert_eq!((code, lines.len()), (Some(1), 2));
     let start = "x".repeat(30);
     let (place, no_port) = (
-        "futures-async: standard input:",
+        "standard input:",
         "has no port from 1 to 65535: write HOST:PORT",
     );
     let no_host = "has no name or address of a host: write HOST:PORT or [IPV6]:PORT";
     let expected = [
-        format!("{place}1: db {no_port}"),
-        format!("{place}4: ::1:80 is an IPv6 address: write [::1]:80"),
-        format!("{place}5: {start}... {no_port}"),
-        format!("{place}7: \"\\u{{1b}}[1m:80\" {no_host}"),
-        format!("{place}8: \"\u{fffd}:80\" {no_host}"),
-        format!("{place}9: http://db:80 is a URL: write HOST:PORT"),
-        "futures-async: 2 of 2 open, 6 malformed".into(),
+        format!("{place}1: db {no_port}\n"),
+        format!("{CLOSED} refused\n"),
+        format!("{place}4: ::1:80 is an IPv6 address: write [::1]:80\n"),
+        format!("{place}5: {start} {no_port}\n"),
+        format!("{place}6: \"\\u{{1b}}[1m:80\" {no_host}\n"),
+        format!("{place}7: \"\u{fffd}:80\" {no_host}\n"),
+        format!("{place}8: http://db:80 {no_host}\n"),
     ];
-    assert_eq!(stderr.lines().collect::<Vec<_>>(), expected);
+    let ended = run(&["--limit", "1", "--quiet", "-"], &input);
+    assert_eq!((ended.code, ended.stdout), (Some(1), expected.concat()));
+    assert_eq!(ended.stderr, "futures-async: 0 of 7 open\n");
 }
 
 #[test]
@@ -382,8 +381,8 @@ fn waiting_lasts_until_the_last_tenth_of_the_time() {
     let refused = format!("{CLOSED} refused\n");
     assert_eq!(printed("0"), refused);
     let start = std::time::Instant::now();
-    assert_eq!(printed("1"), refused);
-    assert!(start.elapsed() >= Duration::from_millis(900));
+    assert_eq!(printed("0.5"), refused);
+    assert!(start.elapsed() >= Duration::from_millis(450));
 }
 
 #[test]
@@ -477,23 +476,32 @@ fn after_a_signal_nothing_is_begun() {
 #[cfg(unix)]
 fn a_second_signal_ends_it_at_once() {
     let (full, _reader) = full_socket();
-    let mut command = program(&["--limit", "1", CLOSED, "-"]);
-    let mut child = command.stdout(full).spawn().unwrap();
-    let mut standard_input = child.stdin.take().unwrap();
-    writeln!(standard_input, "db").unwrap();
-    let mut messages = BufReader::new(child.stderr.take().unwrap());
-    let mut message = String::new();
-    messages.read_line(&mut message).unwrap(); // so it listens for signals
+    let (mut child, _standard_input) = start_probing(|command| _ = command.stdout(full));
     signals(&child, &["TERM"]);
     thread::sleep(Duration::from_millis(150)); // or it would count as the same one
     signals(&child, &["INT"]);
     let start = std::time::Instant::now();
+    let mut messages = child.stderr.take().unwrap();
     assert_eq!(code_in_time(child), Some(130));
     // The reader that takes nothing would have had two seconds after the first.
     assert!(start.elapsed() < Duration::from_millis(1500));
-    message.clear();
-    messages.read_line(&mut message).unwrap();
+    let message = std::io::read_to_string(&mut messages).unwrap();
     assert_eq!(message, "", "no summary, as nothing was waited for");
+}
+
+/// Starts it with a list that stays open. Returns once it has begun to probe, so it listens for
+/// signals.
+#[cfg(unix)]
+fn start_probing(redirect: impl FnOnce(&mut std::process::Command)) -> (Child, impl Sized) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    let mut command = program(&[&endpoint, "-"]);
+    redirect(&mut command);
+    let mut child = command.spawn().unwrap();
+    let standard_input = child.stdin.take();
+    listener.set_nonblocking(true).unwrap();
+    in_time(|| listener.accept().ok()).unwrap();
+    (child, standard_input)
 }
 
 /// A socket into which nothing fits, and its other end.
@@ -508,48 +516,39 @@ fn full_socket() -> (OwnedFd, UnixStream) {
     (full.into(), reader)
 }
 
-/// Waits for the exit code; 20 s are enough.
+/// Waits for the exit code.
 #[cfg(unix)]
 fn code_in_time(mut child: Child) -> Option<i32> {
+    let status = in_time(|| child.try_wait().unwrap());
+    child.kill().unwrap(); // does nothing if it has ended
+    status.and_then(|status| status.code())
+}
+
+/// Waits until there is a value; 20 s are enough.
+#[cfg(unix)]
+fn in_time<T>(mut value: impl FnMut() -> Option<T>) -> Option<T> {
     for _ in 0..2000 {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
+        match value() {
+            None => thread::sleep(Duration::from_millis(10)),
+            value => return value,
         }
-        thread::sleep(Duration::from_millis(10));
     }
-    child.kill().unwrap();
     None
 }
 
 #[test]
 #[cfg(unix)]
 fn a_reader_that_takes_nothing_does_not_keep_a_signal_from_ending_it() {
-    // Of the messages.
-    let (full, _reader) = full_socket();
-    let mut command = program(&["--limit", "1", CLOSED, "-"]);
-    let mut child = command.stderr(full).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // It has printed, so it listens for signals; and is stuck in this message, or in its last one.
-    assert!(lines.next().unwrap().unwrap().ends_with("refused"));
-    let mut standard_input = child.stdin.take().unwrap();
-    writeln!(standard_input, "db").unwrap();
-    signals(&child, &["TERM"]);
-    assert_eq!(code_in_time(child), Some(143));
-
-    // Of the results; messages still come.
-    let (full, _reader) = full_socket();
-    let mut command = program(&["--limit", "1", CLOSED, "-"]);
-    let mut child = command.stdout(full).spawn().unwrap();
-    let mut standard_input = child.stdin.take().unwrap();
-    writeln!(standard_input, "db").unwrap();
-    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
-    let message = messages.next().unwrap().unwrap();
-    assert!(
-        message.ends_with("db has no port from 1 to 65535: write HOST:PORT"),
-        "{message}"
-    );
-    signals(&child, &["TERM"]);
-    assert_eq!(code_in_time(child), Some(143));
+    let ((full_output, _reader), (full_errors, _other)) = (full_socket(), full_socket());
+    // Of the results, and of the messages.
+    let (results, _list) = start_probing(|command| _ = command.stdout(full_output));
+    let (messages, _list) = start_probing(|command| _ = command.stderr(full_errors));
+    for child in [&results, &messages] {
+        signals(child, &["TERM"]);
+    }
+    for child in [results, messages] {
+        assert_eq!(code_in_time(child), Some(143));
+    }
 }
 
 #[test]
@@ -570,7 +569,7 @@ fn a_connection_is_closed_with_a_reset() {
 #[cfg(unix)]
 fn with_few_descriptors_every_endpoint_is_still_probed() {
     for host in ["127.0.0.1", "localhost"] {
-        for limit in [20, 24, 40, 64] {
+        for limit in [20, 40] {
             let list = format!("for i in $(seq 100); do echo {host}:${{OPEN#*:}}; done");
             let script = format!("ulimit -n {limit}; {list} | \"$PROGRAM\" --limit 500 -");
             let ended = shell(&script);
@@ -580,9 +579,7 @@ fn with_few_descriptors_every_endpoint_is_still_probed() {
                 (Some(0), 100),
                 "{limit}: {ended:?}"
             );
-            let (first, rest) = ended.stderr.split_once('\n').unwrap();
-            assert_eq!(shape(first), "futures-async: --limit: the system allows #");
-            assert_eq!(rest, "futures-async: 100 of 100 open\n");
+            assert_eq!(ended.stderr, "futures-async: 100 of 100 open\n");
         }
     }
 }
@@ -634,7 +631,6 @@ fn wrong_options_and_endpoints_are_explained() {
         (&["--wait", "30"], "no endpoint to probe".into()),
         (&["--"], "no endpoint to probe".into()),
         (&["--", "db:80"], "no endpoint to probe".into()),
-        (&["db:80", "--"], "no command after --".into()),
     ] {
         assert_fails(args, b"", 2, &problem);
     }

@@ -20,9 +20,8 @@ pub fn left() -> usize {
     let limit = rlimit::Resource::NOFILE.get().map_or(256, |(soft, _)| soft);
     // If there is no such folder, a few.
     let open = std::fs::read_dir("/dev/fd").map_or(32, Iterator::count);
-    usize::try_from(limit)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(open)
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    limit.saturating_sub(open)
 }
 
 /// There is no limit to raise.

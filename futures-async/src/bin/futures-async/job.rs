@@ -1,8 +1,7 @@
 //! Probes all endpoints of the command line, prints what comes out, and stops at a signal.
 
-use crate::cli;
 use crate::endpoints::{self, Endpoint, Line};
-use crate::output::{Output, standard_error};
+use crate::output::{print, report};
 use crate::probe::{Prober, permits};
 use crate::signals;
 use futures::future::{Either, FutureExt, select};
@@ -14,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Endpoints that `--wait` holds, so that those which wait for their next attempt do not keep
 /// others from their first.
@@ -47,12 +46,6 @@ pub struct Job {
     pub to_stderr: bool,
 }
 
-/// A line for an endpoint that is not open, or a message about a line that is no endpoint.
-enum Failure {
-    NotOpen(String),
-    Malformed(String),
-}
-
 impl Job {
     /// Returns the exit code: 0 only if every endpoint was seen open; a signal has its own.
     pub async fn run(self) -> io::Result<u8> {
@@ -78,10 +71,8 @@ impl Job {
             prober.sockets.close();
             prober.look_ups.close();
             sleep(SAME_SIGNAL).await;
-            match select(pin!(signals::next()), pin!(sleep(PATIENCE))).await {
-                Either::Left((second, _)) => second.unwrap_or(code),
-                Either::Right(_) => code,
-            }
+            let second = timeout(PATIENCE, signals::next()).await;
+            second.unwrap_or(Ok(code)).unwrap_or(code)
         };
         match select(pin!(self.work(prober.clone(), stop)), pin!(at_signal)).await {
             Either::Left((code, _)) => Ok(signal.peek().copied().unwrap_or(code?)),
@@ -91,17 +82,6 @@ impl Job {
     }
 
     async fn work(self, prober: Arc<Prober>, stop: impl Future + Send + 'static) -> io::Result<u8> {
-        let output = match self.to_stderr {
-            true => Output::new("standard error", standard_error()?),
-            false => Output::new("standard output", cli::standard_output()?),
-        };
-        let messages = Output::new("standard error", io::stderr());
-        let allowed = prober.sockets.available_permits();
-        if self.limit.is_some_and(|limit| limit.get() > allowed) {
-            let problem = format_args!("--limit: the system allows {allowed}");
-            messages.print(Output::message(problem)).await;
-        }
-
         let (mut lines, reader) = endpoints::read(self.endpoints, self.has_list);
         let source = stream::poll_fn(|context| lines.poll_recv(context));
         let probes = source.map(|line| probe(Arc::clone(&prober), line));
@@ -110,34 +90,27 @@ impl Job {
         // Probes end by themselves in half of this time.
         let tasks = Tasks::new(limit, probes).stop_on(stop, 2 * GRACE);
         let mut results = tasks.ready_chunks(BATCH);
-        let mut malformed = 0;
+        let mut written = Ok(());
         while let Some(batch) = results.next().await {
-            let (mut text, mut problems) = (String::new(), String::new());
+            let mut text = String::new();
             for result in batch {
                 match result.map_err(|error| error.cause) {
                     Ok(_) if self.quiet => {}
-                    Ok(line) | Err(Cause::Failed(Failure::NotOpen(line))) => text += &line,
-                    Err(Cause::Failed(Failure::Malformed(message))) => {
-                        malformed += 1;
-                        problems += &Output::message(message);
-                    }
+                    Ok(line) | Err(Cause::Failed(line)) => text += &line,
                     // The panic hook has printed why; and probes end before they are cancelled.
                     Err(Cause::Panicked(_) | Cause::Cancelled) => {}
                 }
             }
-            messages.print(problems).await;
-            if !output.print(text).await {
-                break; // writing has failed
+            written = print(self.to_stderr, text).await;
+            if written.is_err() {
+                break;
             }
         }
         let counts = results.get_ref().counts();
         drop(results);
-        let written = output.end().await;
         // The reader has left, as `head` does, and does not know whether all is open.
-        if written
-            .as_ref()
-            .is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
-        {
+        let has_left = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+        if written.as_ref().is_err_and(has_left) {
             return Ok(1);
         }
         // If it was stopped before, what is left has not been seen open.
@@ -148,22 +121,18 @@ impl Job {
         let mut is_open = counts.done == counts.started;
         for error in [written, list].into_iter().filter_map(Result::err) {
             is_open = false;
-            messages.print(Output::message(error)).await;
+            report(error).await;
         }
         if !(is_open && self.quiet) {
-            let mut summary = format!("{} of {} open", counts.done, counts.started - malformed);
-            if malformed > 0 {
-                summary += &format!(", {malformed} malformed");
-            }
-            messages.print(Output::message(summary)).await;
+            report(format!("{} of {} open", counts.done, counts.started)).await;
         }
-        let _ = messages.end().await; // there is no other place for them
         Ok(u8::from(!is_open))
     }
 }
 
-async fn probe(prober: Arc<Prober>, line: Line) -> Result<String, Failure> {
-    let endpoint = line.map_err(Failure::Malformed)?;
+/// Returns a line for the output; an error if it is not open, or if the line of the list is malformed.
+async fn probe(prober: Arc<Prober>, line: Line) -> Result<String, String> {
+    let endpoint = line.map_err(|problem| problem + "\n")?;
     let result = prober.probe(&endpoint).await;
     let name = endpoint.0;
     let reason = match result {
@@ -175,5 +144,5 @@ async fn probe(prober: Arc<Prober>, line: Line) -> Result<String, Failure> {
         Err(error) if error.kind() == ErrorKind::TimedOut => "timed out".into(),
         Err(error) => error.to_string(),
     };
-    Err(Failure::NotOpen(format!("{name} {reason}\n")))
+    Err(format!("{name} {reason}\n"))
 }

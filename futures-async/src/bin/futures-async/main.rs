@@ -98,7 +98,6 @@ impl Command {
         let ours = arguments.by_ref().take_while(|argument| argument != "--");
         let mut parser = lexopt::Parser::from_args(Vec::from_iter(ours));
         let command = Vec::from_iter(arguments);
-        let parse = |value: &OsStr| Endpoint::parse(&value.to_string_lossy());
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("limit") => job.limit = Some(number("--limit", &parser.value()?, LIMITS)?),
@@ -108,7 +107,9 @@ impl Command {
                 Short('h') | Long("help") => return Ok(Command::Print(HELP)),
                 Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
                 Value(value) if value == "-" => job.has_list = true,
-                Value(value) => job.endpoints.push(parse(&value)?),
+                Value(value) => job
+                    .endpoints
+                    .push(Endpoint::parse(&value.to_string_lossy())?),
                 _ => return Err(argument.unexpected()),
             }
         }
@@ -118,9 +119,6 @@ impl Command {
         if job.endpoints.is_empty() && !job.has_list {
             // A list that turns out empty must not look like endpoints that are open.
             return Err("no endpoint to probe".into());
-        }
-        if command.is_empty() && env::args_os().any(|argument| argument == "--") {
-            return Err("no command after --".into());
         }
         job.to_stderr = !command.is_empty();
         Ok(Command::Probe(job, command))

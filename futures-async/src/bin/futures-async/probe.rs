@@ -112,11 +112,10 @@ impl Prober {
             Some(look_up) => look_up,
             none => {
                 let permit = self.turn(&self.look_ups).await?;
-                let (host, port) = endpoint.0.rsplit_once(':').unwrap_or_default();
-                let host = host.trim_matches(['[', ']']).to_owned();
-                let port: u16 = port.parse().unwrap_or_default();
+                // The resolver takes `fe80::1%eth0` without brackets.
+                let name = endpoint.0.replace(['[', ']'], "");
                 none.insert(spawn_blocking(move || {
-                    let addresses = (host.as_str(), port).to_socket_addrs();
+                    let addresses = name.to_socket_addrs();
                     drop(permit); // only now: until it ends, it needs descriptors
                     Ok(addresses?.collect())
                 }))
