@@ -50,8 +50,9 @@
 //! addition per batch; a [`sharded_counter`]; an atomic per thread, on its own cache line; one atomic.
 //! The program of this crate measures them on your machine.
 //!
-//! The other mechanisms are in the crates `threads_fork_join`, `channels_pipeline`, `futures_async`
-//! and `rayon_sum`.
+//! The other mechanisms have pages of their own:
+//! [threads](../threads_fork_join/index.html), [channels](../channels_pipeline/index.html),
+//! [async tasks](../futures_async/index.html) and [rayon](../rayon_sum/index.html).
 //!
 //! [`counter.rs`]: counter
 //! [`sharded_counter.rs`]: sharded_counter
@@ -124,12 +125,9 @@ pub mod sharded_counter;
 ))]
 pub mod which_ordering {}
 
+// Included, as rustdoc drops the search words of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
-mod recipes;
-
-#[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
+include!("recipes.rs");
 
 /// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! For the documentation alone: a page for each file in `examples/`.
+// For the documentation alone: a page for each file in `examples/`.
 
 /// A page with the code of a recipe, found by its words.
 macro_rules! recipe {

@@ -4,8 +4,9 @@
 //! [`pipeline`] is a module: copy the file. All others below are recipes: copy what stands above
 //! `fn main`, the rest demonstrates it. The search finds each by the words for what you want.
 //!
-//! The other mechanisms are in the crates `threads_fork_join`, `futures_async`, `atomics_counter`
-//! and `rayon_sum`.
+//! The other mechanisms have pages of their own:
+//! [threads](../threads_fork_join/index.html), [async tasks](../futures_async/index.html),
+//! [atomics](../atomics_counter/index.html) and [rayon](../rayon_sum/index.html).
 
 #[doc(alias(
     "parallel map",
@@ -36,12 +37,10 @@
     "cannot move out of a captured variable in an FnMut closure"
 ))]
 pub mod pipeline;
-#[cfg(all(doc, not(doctest)))]
-mod recipes;
 
+// Included, as rustdoc drops the search words of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
+include!("recipes.rs");
 
 /// Compiles and runs the README's examples, which also stand in the modules.
 #[cfg(doctest)]

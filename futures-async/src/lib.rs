@@ -8,8 +8,9 @@
 //! Streams, joins and combinators come from `futures`, which runs on any executor; tasks, timers and
 //! sockets from `tokio`.
 //!
-//! The other mechanisms are in the crates `threads_fork_join`, `channels_pipeline`, `atomics_counter`
-//! and `rayon_sum`.
+//! The other mechanisms have pages of their own:
+//! [threads](../threads_fork_join/index.html), [channels](../channels_pipeline/index.html),
+//! [atomics](../atomics_counter/index.html) and [rayon](../rayon_sum/index.html).
 
 #[doc(alias(
     "race",
@@ -47,7 +48,7 @@ pub mod retry;
 ))]
 pub mod tasks;
 
-// Included, as rustdoc loses the aliases of what is re-exported.
+// Included, as rustdoc drops the search words of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
 include!("recipes.rs");
 

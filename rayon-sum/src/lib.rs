@@ -2,12 +2,15 @@
 //! other.
 //!
 //! [`exact_sum`] and [`reproducible_sum`] are modules: copy the file. All others below are recipes:
-//! copy what stands above `fn main`, the rest demonstrates it. Search for what you want to do: each is
-//! found by many words.
+//! copy what stands above `fn main`, the rest demonstrates it. The search finds each by the words for
+//! what you want.
 //!
 //! Work that waits, for files, sockets or locks, blocks the threads of the pool, of which there are
-//! as many as cores. For that, and for the other mechanisms, see the crates `threads_fork_join`,
-//! `channels_pipeline`, `futures_async` and `atomics_counter`.
+//! as many as cores. For that, take threads or async tasks.
+//!
+//! The other mechanisms have pages of their own:
+//! [threads](../threads_fork_join/index.html), [channels](../channels_pipeline/index.html),
+//! [async tasks](../futures_async/index.html) and [atomics](../atomics_counter/index.html).
 
 #[doc(alias(
     "sum",
@@ -35,7 +38,7 @@ pub mod exact_sum;
 ))]
 pub mod reproducible_sum;
 
-// Not a module that is re-exported: the search would not find its words.
+// Included, as rustdoc drops the search words of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
 include!("recipes.rs");
 

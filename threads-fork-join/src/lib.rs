@@ -2,10 +2,11 @@
 //! of its own. Starting and joining one costs some 50 µs.
 //!
 //! [`fork_join`] is a module: copy the file. All others below are recipes: copy what stands above
-//! `fn main`, the rest demonstrates it. Search for what you want to do: each is found by many words.
+//! `fn main`, the rest demonstrates it. The search finds each by the words for what you want.
 //!
-//! The other mechanisms are in the crates `channels_pipeline`, `futures_async`, `atomics_counter`
-//! and `rayon_sum`.
+//! The other mechanisms have pages of their own:
+//! [channels](../channels_pipeline/index.html), [async tasks](../futures_async/index.html),
+//! [atomics](../atomics_counter/index.html) and [rayon](../rayon_sum/index.html).
 
 #[doc(alias(
     "scoped threads",
@@ -18,12 +19,10 @@
     "borrowed value does not live long enough"
 ))]
 pub mod fork_join;
-#[cfg(all(doc, not(doctest)))]
-mod recipes;
 
+// Included, as rustdoc drops the search words of what is re-exported.
 #[cfg(all(doc, not(doctest)))]
-#[doc(inline)]
-pub use recipes::*;
+include!("recipes.rs");
 
 /// Compiles and runs the examples of the README, which the modules show too.
 #[cfg(doctest)]
