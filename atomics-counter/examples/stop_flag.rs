@@ -3,8 +3,9 @@
 //! Use it when a thread works in rounds: it looks at the flag before each one.
 //! A thread that blocks does not look, and would block its owner's drop. In
 //! `accept`: set the flag, then connect to the listener (see `Server`, below
-//! `main`). In `recv`: drop the sender instead. While a thread reads stdin,
-//! nothing stops it: do not join it, it ends with the process.
+//! `main`). In `recv`: drop the sender instead. If it sleeps between rounds,
+//! the stop waits for the sleep: use `every_second.rs`. While a thread reads
+//! stdin, nothing stops it: do not join it, it ends with the process.
 //! Ends: after the current round; `stop` returns the result or the panic. A
 //! drop stops it too, also by `?` or a panic of its owner, and ignores its
 //! panic.

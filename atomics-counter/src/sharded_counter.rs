@@ -40,7 +40,8 @@
 //! - Threads count now and then, or there are thousands of counters: use `counter.rs`. A sharded
 //!   counter takes 640 bytes, and up to 256 more for each thread.
 //! - The count is read as often as it changes: a read looks at the cells of all threads. For up to 8
-//!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns.
+//!   threads, it takes 2 to 15 ns longer than a read of one atomic; for 128, some 100 ns. A read after
+//!   each addition, to see whether a limit is reached, is such a case.
 //! - In a signal handler or a global allocator: an addition may be lost or deadlock.
 //! - After `fork` without `exec`: an addition or the end of the thread may deadlock.
 //!
@@ -62,8 +63,8 @@
 //!
 //! # Details
 //!
-//! - To subtract n, add `n.wrapping_neg()`, and read `get() as i64`. A read may include a
-//!   subtraction without the addition before it, and is negative then.
+//! - To subtract n, add `n.wrapping_neg()`. For a signed n, add `n as u64`. Read `get() as i64`; it may
+//!   include a subtraction without the addition before it, and is negative then.
 //! - A read includes every addition that happens before it, and none that happens after it. (What
 //!   another thread did happened before if a join, a channel, a lock, or a `Release` store and an
 //!   `Acquire` load came in between.)

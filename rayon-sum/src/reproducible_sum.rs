@@ -28,6 +28,8 @@
 //!   the digits of `f64`. That is plenty, but not unlimited. Use a crate for exact summation.
 //! - For money: add up an integer number of cents.
 //! - When values arrive over time: [`CompensatedSum`] takes them one by one.
+//! - When few values are expensive to compute: up to three chunks, 24,576 values, are left to the
+//!   calling thread. Compute them first, `items.into_par_iter().map(value).collect::<Vec<f64>>()`.
 //! - While holding a lock, as with all of rayon: a thread of the pool that waits for rayon may run
 //!   another job meanwhile. If that job wants the same lock, it deadlocks.
 //!

@@ -1,7 +1,7 @@
 //! Background thread: runs until its owner is dropped, then is joined.
 //!
 //! Use it when one owner sends jobs to a thread. For a single call,
-//! `thread::scope` joins by itself.
+//! `thread::scope` joins by itself. For a call every second: `every_second.rs`.
 //! Ends: jobs that were sent are finished first. `finish` returns the thread's
 //! result or its panic; a drop discards both. After a panic, `send` fails.
 //! Needs: std alone.
@@ -82,8 +82,9 @@ impl<J, R> Drop for Worker<J, R> {
     }
 }
 
-#[allow(clippy::panic)] // on purpose
 fn main() -> io::Result<()> {
+    #![allow(clippy::panic)] // on purpose
+
     use std::panic::panic_any;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -63,8 +63,9 @@ impl Drop for Permit<'_> {
     }
 }
 
-#[allow(clippy::panic)] // on purpose
 fn main() {
+    #![allow(clippy::panic)] // on purpose
+
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::sync::{Barrier, mpsc};
     use std::thread;

@@ -42,8 +42,9 @@ impl<T> Shared<T> {
     }
 }
 
-#[allow(clippy::panic)] // on purpose
 fn main() {
+    #![allow(clippy::panic)] // on purpose
+
     use std::num::ParseIntError;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::OnceLock;

@@ -75,6 +75,7 @@ use std::{io, thread};
 ///
 /// Returns the OS error if spawning a thread fails. Later chunks do not start; started ones
 /// finish, and their results are dropped. Side effects remain: do not blindly retry in-place work.
+/// To go on without threads, restore the input, then use `chunks.into_iter().map(work).collect()`.
 ///
 /// # Panics
 ///
