@@ -25,7 +25,7 @@
 //!
 //! When items arrive over time, each takes some work, and memory must stay bounded, however slow
 //! either end is. Handing over an item costs about half a microsecond, and two workers pay off from
-//! a few microseconds of work. So let an item be a file, a block or a batch of lines, not a line.
+//! some 3 µs of work. So let an item be a file, a block or a batch of lines, not a line.
 //!
 //! # When not to use it
 //!
