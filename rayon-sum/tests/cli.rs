@@ -13,7 +13,7 @@ Squares are [1, 4, 9, 16, 25, 36, 49, 64, 81, 100]
 Even ones are [2, 4, 6, 8, 10]
 Product is 3628800
 ";
-    for threads in ["1", "3", "40"] {
+    for threads in ["1", "40"] {
         let demo = run(&["--threads", threads], b"");
         assert_eq!((demo.code, demo.stdout.as_str()), (Some(0), RESULTS));
 
@@ -44,10 +44,8 @@ fn the_environment_sets_the_number_of_threads() {
     };
     assert_eq!(pool("RAYON_NUM_THREADS", "3"), "3");
     // Rayon itself still reads this one, which would lead beyond our limit.
-    assert_eq!(
-        pool("RAYON_RS_NUM_CPUS", "700"),
-        pool("NO_SUCH_VARIABLE", "1")
-    );
+    let cores = std::thread::available_parallelism().unwrap();
+    assert_eq!(pool("RAYON_RS_NUM_CPUS", "700"), cores.to_string());
 }
 
 #[test]
