@@ -92,7 +92,7 @@ async fn main() -> io::Result<()> {
 
     #[cfg(unix)]
     {
-        let file = std::env::temp_dir().join(format!("config-{}", std::process::id()));
+        let file = std::env::current_exe()?.with_extension(format!("{}", std::process::id()));
         let load = async || {
             let text = std::fs::read_to_string(&file)?; // short, so it may block
             text.parse::<u32>().map_err(io::Error::other)
