@@ -44,6 +44,10 @@ impl Head {
     fn new(bytes: u128) -> Self {
         Self((bytes >> 64) as u64, bytes as u64)
     }
+
+    fn to_bytes(self) -> [u8; STEP] {
+        (u128::from(self.0) << 64 | u128::from(self.1)).to_be_bytes()
+    }
 }
 
 impl Hash for Word {
@@ -73,7 +77,7 @@ impl Word {
 
     /// Appends its bytes.
     pub fn append_to(&self, line: &mut Vec<u8>) {
-        let bytes = [self.head.0.to_be_bytes(), self.head.1.to_be_bytes()].concat();
+        let bytes = self.head.to_bytes();
         let length = usize::from(bytes[SHORT]).min(SHORT);
         line.extend_from_slice(&bytes[..length]);
         line.extend_from_slice(&self.tail);
