@@ -28,9 +28,13 @@ pub fn print(output: impl AsRef<[u8]>) -> io::Result<()> {
     let written = stdout.write_all(output.as_ref());
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result
-            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
+        result => result.map_err(|error| named("standard output", error)),
     }
+}
+
+/// An error that names what failed.
+pub fn named(name: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
 /// Standard output, unbuffered. Unlike `io::stdout`, it fails if it is not open for writing.

@@ -1,7 +1,6 @@
 //! The pipelines: one counts the words of blocks, one prints the words.
 
-use crate::cli;
-use crate::inputs::named;
+use crate::cli::{self, named};
 use crate::vocabulary::{Ranked, Vocabulary};
 use crate::words::Counts;
 use channels_pipeline::pipeline::PipelineExt;

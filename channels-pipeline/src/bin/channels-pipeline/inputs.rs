@@ -1,6 +1,6 @@
 //! Reads inputs in blocks of whole words.
 
-use crate::cli;
+use crate::cli::{self, named};
 use crate::words::is_space;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,8 +15,8 @@ const BLOCK_SIZE: usize = 256 * 1024;
 /// fill the memory.
 const MAX_WORD: usize = 16 << 20;
 
-/// The blocks of a file, or of standard input if it is named `-`. It is opened when the first block
-/// is asked for, so that a thousand files need one descriptor.
+/// Opens a file, or standard input if it is named `-`, and reads its blocks. To be called when its
+/// turn comes, so that a thousand files need one descriptor.
 pub fn open(name: &OsStr) -> impl Iterator<Item = io::Result<Vec<u8>>> + Send + use<> {
     let opened: io::Result<Box<dyn Read + Send>> = if name == "-" {
         cli::standard_input().map(|input| Box::new(input) as _)
@@ -45,11 +45,6 @@ pub fn blocks<R: Read + Send>(
         });
         Some(block.map_err(|error| named(&name, error)))
     })
-}
-
-/// An error that names what failed.
-pub fn named(name: &str, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
 fn read_block(

@@ -1,8 +1,7 @@
 //! The demonstration: a server and its clients, all on one thread.
 
-use crate::cli::{print, report};
+use crate::cli::{named, print, report};
 use crate::descriptors;
-use crate::endpoints::within;
 use crate::timeline::{Lane, draw};
 use futures::future::{Either, select};
 use futures::stream;
@@ -37,7 +36,7 @@ pub async fn demo() -> io::Result<()> {
     let mut clients = Tasks::new(limit, requests);
     let lanes = match select(pin!(clients.fail_fast()), pin!(serve(listener))).await {
         Either::Left((lanes, _)) => lanes.map_err(io::Error::other)?,
-        Either::Right((Err(error), _)) => return Err(within("accepting a connection", error)),
+        Either::Right((Err(error), _)) => return Err(named("accepting a connection", error)),
     };
     let elapsed = start.elapsed().as_millis();
 

@@ -1,6 +1,6 @@
 //! What an endpoint looks like, and where endpoints come from.
 
-use crate::cli::shown;
+use crate::cli::{named, shown};
 use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv6Addr;
@@ -80,7 +80,7 @@ async fn read_list(lines: mpsc::Sender<Line>) -> io::Result<()> {
         let mut line = Vec::new();
         let mut limited = (&mut input).take(LONGEST_LINE);
         match limited.read_until(b'\n', &mut line).await {
-            Err(error) => return Err(within(&place, error)),
+            Err(error) => return Err(named(&place, error)),
             Ok(0) if is_empty => return Err(io::Error::other("standard input: no endpoint")),
             Ok(0) => break,
             Ok(length) if length as u64 == LONGEST_LINE => {
@@ -100,11 +100,6 @@ async fn read_list(lines: mpsc::Sender<Line>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// An error that says what it is about.
-pub fn within(what: &str, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 #[cfg(test)]

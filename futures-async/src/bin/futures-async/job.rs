@@ -33,9 +33,8 @@ const SAME_SIGNAL: Duration = Duration::from_millis(100);
 const BATCH: usize = 1024;
 
 /// What the command line asks for.
-#[derive(Default)]
 pub struct Job {
-    pub limit: Option<NonZero<usize>>,
+    pub limit: NonZero<usize>,
     pub timeout: Duration,
     pub wait: Duration,
     pub quiet: bool,
@@ -54,7 +53,7 @@ impl Job {
         let over = signal.clone().then(|_| sleep(GRACE)).boxed().shared();
         let waits = !self.wait.is_zero();
         let deadline = Instant::now() + if waits { self.wait } else { crate::FOREVER };
-        let (sockets, look_ups) = permits(self.limit.unwrap_or(crate::DEFAULT_LIMIT));
+        let (sockets, look_ups) = permits(self.limit);
         let prober = Arc::new(Prober {
             timeout: self.timeout,
             waits,
@@ -85,8 +84,10 @@ impl Job {
         let (mut lines, reader) = endpoints::read(self.endpoints, self.has_list);
         let source = stream::poll_fn(|context| lines.poll_recv(context));
         let probes = source.map(|line| probe(Arc::clone(&prober), line));
-        let limit = self.limit.unwrap_or(crate::DEFAULT_LIMIT);
-        let limit = limit.max(if prober.waits { WAITING } else { limit });
+        let limit = match prober.waits {
+            true => self.limit.max(WAITING),
+            false => self.limit,
+        };
         // Probes end by themselves in half of this time.
         let tasks = Tasks::new(limit, probes).stop_on(stop, 2 * GRACE);
         let mut results = tasks.ready_chunks(BATCH);

@@ -13,8 +13,8 @@ mod probe;
 mod signals;
 mod timeline;
 
-use cli::{number, print, report};
-use endpoints::{Endpoint, within};
+use cli::{named, number, print, report};
+use endpoints::Endpoint;
 use job::Job;
 use lexopt::prelude::*;
 use std::ffi::{OsStr, OsString};
@@ -91,8 +91,13 @@ enum Command {
 impl Command {
     fn parse() -> Result<Self, lexopt::Error> {
         let mut job = Job {
+            limit: DEFAULT_LIMIT,
             timeout: DEFAULT_TIMEOUT,
-            ..Job::default()
+            wait: Duration::ZERO,
+            quiet: false,
+            endpoints: Vec::new(),
+            has_list: false,
+            to_stderr: false,
         };
         let mut arguments = env::args_os().skip(1);
         let ours = arguments.by_ref().take_while(|argument| argument != "--");
@@ -100,7 +105,7 @@ impl Command {
         let command = Vec::from_iter(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("limit") => job.limit = Some(number("--limit", &parser.value()?, LIMITS)?),
+                Long("limit") => job.limit = number("--limit", &parser.value()?, LIMITS)?,
                 Long("timeout") => job.timeout = seconds("--timeout", &parser.value()?)?,
                 Long("wait") => job.wait = seconds("--wait", &parser.value()?)?,
                 Short('q') | Long("quiet") => job.quiet = true,
@@ -136,7 +141,7 @@ impl Command {
             return Err(io::Error::other("too few files may be open"));
         }
         let checked = thread::Builder::new().spawn(|| ());
-        checked.map_err(|error| within("spawning a thread", error))?;
+        checked.map_err(|error| named("spawning a thread", error))?;
         let mut runtime = Builder::new_current_thread();
         let runtime = runtime.thread_keep_alive(FOREVER).enable_all().build()?;
         let code = match job {

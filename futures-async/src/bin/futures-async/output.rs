@@ -1,7 +1,6 @@
 //! Standard output and standard error, for async code.
 
-use crate::cli;
-use crate::endpoints::within;
+use crate::cli::{self, named};
 use std::io::{self, Write};
 use tokio::task::spawn_blocking;
 
@@ -14,7 +13,7 @@ pub async fn print(to_stderr: bool, text: String) -> io::Result<()> {
     // An error of standard error cannot be shown.
     written
         .await?
-        .map_err(|error| within("standard output", error))
+        .map_err(|error| named("standard output", error))
 }
 
 /// Prints a message, with the name of the program.

@@ -1,6 +1,7 @@
 //! Adds up the numbers of all inputs in parallel: what this program does with rayon.
 
 use crate::blocks::{Input, blocks};
+use crate::cli::named;
 use crate::numbers::{Number, Total};
 use crate::tokens::sum_tokens;
 use rayon::prelude::*;
@@ -61,7 +62,7 @@ pub fn sum(inputs: impl Iterator<Item = Input> + Send, block_size: usize) -> io:
                 }
             }
             if let Some(error) = block.error {
-                return Err(io::Error::new(error.kind(), format!("{input}: {error}")));
+                return Err(named(&input, error));
             }
             if block.is_last {
                 lines = 0;

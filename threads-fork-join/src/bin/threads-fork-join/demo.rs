@@ -1,6 +1,6 @@
 //! The demonstration: five threads that say hello and work, and a picture of when each did.
 
-use crate::cli::print;
+use crate::cli::{named, print};
 use crate::timeline::{self, Lane};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -27,8 +27,7 @@ pub fn demo() -> io::Result<()> {
             note: format!("{primes} primes"),
         })
     });
-    let results = forked
-        .map_err(|error| io::Error::new(error.kind(), format!("spawning a thread: {error}")))?;
+    let results = forked.map_err(|error| named("spawning a thread", error))?;
     let lanes: Vec<Lane> = results.into_iter().collect::<Result<_, _>>()?;
     print(format!("All {THREADS} threads have joined\n"))?;
 
