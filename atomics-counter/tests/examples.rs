@@ -80,30 +80,37 @@ fn every_recipe_prints_what_its_header_shows() {
     let mut modules = sources("src");
     modules.retain(|path| !path.ends_with("recipes.rs")); // compiled for the documentation alone
     let library = modules.iter().map(|path| changed(path)).max();
-    // Cargo puts them beside the program of this crate.
-    let program = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
-    let programs = Path::new(program).with_file_name("examples");
     let recipes = sources("examples");
     assert!(!recipes.is_empty());
-    for path in recipes {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let header = header(&fs::read_to_string(&path).unwrap());
-        for part in ["\nUse it ", "\nEnds: ", "\nNeeds: "] {
-            assert!(header.contains(part), "{name}: no {part:?} in its header");
+    // All at once, as most of them wait.
+    thread::scope(|scope| {
+        for recipe in &recipes {
+            scope.spawn(move || prints_what_its_header_shows(recipe, library));
         }
-        let shown = header.split("```text\n").nth(1);
-        let shown = shown.and_then(|block| block.split("```").next());
-        let shown = shown.unwrap_or_else(|| panic!("{name}: no output in its header"));
+    });
+}
 
-        let program = programs.join(format!("{name}{EXE_SUFFIX}"));
-        // `cargo test --test examples` alone does not build them.
-        let built = fs::metadata(&program).and_then(|metadata| metadata.modified());
-        let is_new = built.is_ok_and(|built| Some(built) >= library && built >= changed(&path));
-        assert!(
-            is_new,
-            "{name} is older than its source: run a plain `cargo test`"
-        );
-        let printed = output_of(&program, name);
-        assert_eq!(in_order(&printed), in_order(shown), "{name}");
+fn prints_what_its_header_shows(path: &Path, library: Option<SystemTime>) {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let header = header(&fs::read_to_string(path).unwrap());
+    for part in ["\nUse it ", "\nEnds: ", "\nNeeds: "] {
+        assert!(header.contains(part), "{name}: no {part:?} in its header");
     }
+    let shown = header.split("```text\n").nth(1);
+    let shown = shown.and_then(|block| block.split("```").next());
+    let shown = shown.unwrap_or_else(|| panic!("{name}: no output in its header"));
+
+    // Cargo puts it beside the program of this crate.
+    let program = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+    let folder = Path::new(program).with_file_name("examples");
+    let program = folder.join(format!("{name}{EXE_SUFFIX}"));
+    // `cargo test --test examples` alone does not build it.
+    let built = fs::metadata(&program).and_then(|metadata| metadata.modified());
+    let is_new = built.is_ok_and(|built| Some(built) >= library && built >= changed(path));
+    assert!(
+        is_new,
+        "{name} is older than its source: run a plain `cargo test`"
+    );
+    let printed = output_of(&program, name);
+    assert_eq!(in_order(&printed), in_order(shown), "{name}");
 }

@@ -228,7 +228,7 @@ fn an_empty_list_opens_no_gate() {
 #[cfg(unix)]
 fn a_reader_that_is_slow_opens_no_gate() {
     let script = "(yes $OPEN | head -4300; echo $CLOSED) | \
-                  (\"$PROGRAM\" --wait 0.5 -; echo $? >&2) | (sleep 1.1; cat)";
+                  (\"$PROGRAM\" --wait 0.3 -; echo $? >&2) | (sleep 0.7; cat)";
     let stderr = shell(script).stderr;
     assert!(stderr.ends_with(" open\n1\n"), "{stderr}");
 }
