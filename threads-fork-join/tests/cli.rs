@@ -5,7 +5,6 @@
 mod common;
 
 use common::*;
-use std::fs;
 
 #[test]
 fn without_files_the_demonstration_runs_and_draws_what_ran_at_the_same_time() {
@@ -100,7 +99,7 @@ fn standard_input_may_be_a_file_or_closed_but_not_a_directory() {
 fn a_file_name_that_is_not_utf8_is_printed_unchanged() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"not-\xff-utf8");
-    fs::write(folder().join(name), "a b\n").unwrap();
+    std::fs::write(folder().join(name), "a b\n").unwrap();
     let output = program(&[]).arg(name).output().unwrap();
     assert_eq!(output.stdout, b"1 2 4 not-\xff-utf8\n");
 }
@@ -176,13 +175,13 @@ fn a_large_file_gives_the_same_line_on_any_number_of_threads() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_large_file_is_counted_on_as_many_threads_as_asked_for() {
-    let hole = fs::File::create(folder().join("hole")).unwrap();
+    let hole = std::fs::File::create(folder().join("hole")).unwrap();
     hole.set_len(1 << 40).unwrap();
     let mut child = program(&["--threads", "3", "hole"]).spawn().unwrap();
     let tasks = format!("/proc/{}/task", child.id());
     let names = || -> Vec<String> {
-        let tasks = fs::read_dir(&tasks).unwrap().flatten();
-        let names = tasks.flat_map(|task| fs::read_to_string(task.path().join("comm")));
+        let tasks = std::fs::read_dir(&tasks).unwrap().flatten();
+        let names = tasks.flat_map(|task| std::fs::read_to_string(task.path().join("comm")));
         names.filter(|name| name.starts_with("fork-join")).collect()
     };
     while names().len() < 3 {

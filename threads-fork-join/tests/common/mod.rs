@@ -4,7 +4,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)] // not every crate uses all of it
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -168,7 +168,7 @@ fn a_closed_pipe_is_no_error() {
 #[test]
 #[cfg(unix)]
 fn standard_output_that_is_not_open_for_writing_is_an_error() {
-    let read_only = File::open(folder().join(file("read-only", ""))).unwrap();
+    let read_only = fs::File::open(folder().join(file("read-only", ""))).unwrap();
     let outcome = outcome(program(&["--help"]).stdout(read_only), b"");
     outcome.assert_failed(1, "standard output: Bad file descriptor");
 }
@@ -176,7 +176,7 @@ fn standard_output_that_is_not_open_for_writing_is_an_error() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error_and_loses_no_exit_code() {
-    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
     for args in [&["--help"][..], &[]] {
         let outcome = outcome(program(args).stdout(full()), b"");
         outcome.assert_failed(1, "standard output: No space left");

@@ -123,10 +123,11 @@ impl Prober {
         };
         let found = self.bounded(look_up).await??;
         *started = None;
-        // Errors of the system, such as too many open files, have a number.
+        // Errors of the system, such as too many open files, have a number. On Windows, so have those
+        // of the resolver: from WSAHOST_NOT_FOUND to WSANO_DATA.
         found.map_err(|error| match error.raw_os_error() {
-            Some(_) => error,
-            None => io::Error::other(UNRESOLVED),
+            Some(number) if cfg!(not(windows)) || !(11001..=11004).contains(&number) => error,
+            _ => io::Error::other(UNRESOLVED),
         })
     }
 
