@@ -55,7 +55,7 @@ pub fn gather<A, B>(
 fn main() {
     use crossbeam_channel::{tick, unbounded};
 
-    const MOMENT: Duration = Duration::from_millis(30);
+    const MOMENT: Duration = Duration::from_millis(100);
     const HOUR: Duration = Duration::from_secs(3600);
 
     let ended = || {
@@ -75,7 +75,7 @@ fn main() {
     let always_ready = tick(Duration::ZERO);
     let (sender, texts) = unbounded();
     assert!(sender.send("text").is_ok());
-    let (ticks, texts, end) = gather(&always_ready, &texts, MOMENT * 10);
+    let (ticks, texts, end) = gather(&always_ready, &texts, MOMENT * 3);
     assert!(!ticks.is_empty());
     assert_eq!((texts, &end), (vec!["text"], &End::Deadline));
     println!("one channel is never empty: {end:?}, and the other got its turn");
