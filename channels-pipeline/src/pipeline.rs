@@ -802,7 +802,7 @@ mod tests {
                     }
                 });
                 thread::scope(|scope| {
-                    let mapping = &mut || -> Mapping<i32> {
+                    let mapping = &mut || -> Mapping<'_, i32> {
                         let worker = worker.take();
                         Box::new(move |n| {
                             let _ = &worker; // dropped with the mapping

@@ -119,7 +119,7 @@ pub struct NoneOk<E> {
 }
 
 impl<E> fmt::Display for NoneOk<E> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "none of {} succeeded", self.errors.len())
     }
 }
@@ -149,7 +149,7 @@ mod tests {
         let (sender, receiver) = oneshot::channel();
         let waits = async { receiver.await.map_err(|_| "dropped") };
         let sends = async { sender.send(2).and(Err(0)).map_err(|_| "sent") };
-        let both: [BoxFuture<_>; 2] = [waits.boxed(), sends.boxed()];
+        let both: [BoxFuture<'_, _>; 2] = [waits.boxed(), sends.boxed()];
         assert_eq!(block_on(first_ok(both)), Ok(2));
     }
 
@@ -158,7 +158,7 @@ mod tests {
         let (sender, receiver) = oneshot::channel();
         let waits = async { Err::<(), _>(receiver.await.unwrap_or("dropped")) };
         let sends = async { Err(sender.send("received").map_or("unsent", |()| "sent")) };
-        let both: [BoxFuture<_>; 2] = [waits.boxed(), sends.boxed()];
+        let both: [BoxFuture<'_, _>; 2] = [waits.boxed(), sends.boxed()];
         let error = block_on(first_ok(both)).unwrap_err();
         assert_eq!(error.errors, ["sent", "received"]);
         let none: [Ready<Result<(), ()>>; 0] = [];

@@ -132,7 +132,7 @@ use tokio::time::sleep;
 /// | borrowed data escapes, may outlive, `'static` | clone what each future needs, then `async move` |
 /// | captured variable cannot escape `FnMut` closure body | as above, or `Arc<Mutex<_>>` for `&mut` |
 /// | `?` couldn't convert the error, in a function that returns `io::Result` | `.map_err(io::Error::other)?` |
-/// | `?` couldn't convert the error, and `E` is a box or an `anyhow::Error` | see [`TaskError`] |
+/// | `?` couldn't convert the error, or `dyn Error` doesn't have a size known | `.map_err(TaskError::into_box)?` |
 ///
 /// # Panics
 ///
@@ -170,23 +170,8 @@ pub struct Counts {
 
 /// A task has no value.
 ///
-/// If `E` is a box or an `anyhow::Error`, this is no [`Error`], and `?` cannot convert it. Convert
-/// it by hand:
-///
-/// ```ignore
-/// use std::error::Error;
-/// use tasks::{Cause, TaskError};
-///
-/// type BoxError = Box<dyn Error + Send + Sync>;
-///
-/// fn convert(error: TaskError<BoxError>) -> BoxError {
-///     match error.cause {
-///         Cause::Failed(error) => error,
-///         Cause::Panicked(error) => error.into(),
-///         Cause::Cancelled => "cancelled".into(), // with anyhow: `anyhow!("cancelled")`
-///     }
-/// }
-/// ```
+/// If `E` is a box or an `anyhow::Error`, this is no [`Error`], and `?` cannot convert it: see
+/// [`into_box`](Self::into_box).
 #[derive(Debug)]
 pub struct TaskError<E> {
     /// The index of its future in the source, counted from 0.
@@ -319,7 +304,7 @@ where
     }
 
     /// The next task to finish. Starts others as long as there is room.
-    fn poll_finished(&mut self, context: &mut Context) -> Poll<Option<Finished<T, E>>> {
+    fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<Option<Finished<T, E>>> {
         loop {
             // Before each start, as a source that is always ready would outrun the stop; and one
             // start at a time, so that results come before the limit is reached.
@@ -334,7 +319,7 @@ where
         }
     }
 
-    fn poll_stop(&mut self, context: &mut Context) {
+    fn poll_stop(&mut self, context: &mut Context<'_>) {
         while self.stop.poll_unpin(context).is_ready() {
             match self.grace.take() {
                 Some(grace) => {
@@ -347,7 +332,7 @@ where
     }
 
     /// Spawns the next future, if there is one and room for it. Returns whether it did.
-    fn start_one(&mut self, context: &mut Context) -> bool {
+    fn start_one(&mut self, context: &mut Context<'_>) -> bool {
         let Some(source) = &mut self.source else {
             return false;
         };
@@ -406,14 +391,14 @@ where
 {
     type Item = Result<T, TaskError<E>>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let finished = self.get_mut().poll_finished(context);
         finished.map(|finished| finished.map(|(_index, result)| result))
     }
 }
 
 impl<S, T, E> fmt::Debug for Tasks<S, T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tasks")
             .field("limit", &self.limit)
             .field("counts", &self.counts)
@@ -422,13 +407,26 @@ impl<S, T, E> fmt::Debug for Tasks<S, T, E> {
 }
 
 impl<E> fmt::Display for TaskError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.cause {
             Cause::Failed(_) => "failed",
             Cause::Panicked(_) => "panicked",
             Cause::Cancelled => "was cancelled",
         };
         write!(f, "task {} {what}", self.index)
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> TaskError<E> {
+    /// The cause alone, for a function that returns a box: `.map_err(TaskError::into_box)?`.
+    ///
+    /// For one that returns an `anyhow::Error`, `anyhow::Error::from_boxed` converts the box.
+    pub fn into_box(self) -> Box<dyn Error + Send + Sync> {
+        match self.cause {
+            Cause::Failed(error) => error.into(),
+            Cause::Panicked(error) => error.into(),
+            Cause::Cancelled => "cancelled".into(),
+        }
     }
 }
 
@@ -985,6 +983,11 @@ mod tests {
             assert_eq!(chains[1].0, "task 1 panicked");
             assert!(chains[1].1.ends_with("\"at the disco\""), "{}", chains[1].1);
             assert_eq!(chains[2], ("task 2 was cancelled".into(), "".into()));
+            // As a function that returns a box wants them.
+            let boxes = errors.into_iter().map(TaskError::into_box);
+            let boxes: Vec<_> = boxes.map(|error| error.to_string()).collect();
+            assert_eq!((&*boxes[0], &*boxes[2]), ("no answer", "cancelled"));
+            assert!(boxes[1].ends_with("\"at the disco\""), "{}", boxes[1]);
         });
     }
 

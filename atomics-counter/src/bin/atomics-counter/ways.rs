@@ -38,7 +38,7 @@ impl Way {
 }
 
 impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name)
     }
 }

@@ -22,7 +22,7 @@ pub const PLACES: usize = 18;
 const ONE: i128 = 10_i128.pow(PLACES as u32);
 
 impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Number::Integer(value) => write!(f, "{value}"),
             Number::Decimal { whole, fraction } => {
