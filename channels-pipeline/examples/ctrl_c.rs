@@ -1,12 +1,14 @@
 //! Ctrl-C, SIGTERM: graceful shutdown of threads.
 //!
 //! Use it when work that has begun must be finished. If it may be cut off,
-//! Ctrl-C does that without any code.
+//! Ctrl-C does that without any code. For threads of another kind, wait with
+//! `let _ = stop_on_ctrl_c()?.recv();`, then stop them; leave out `run`.
 //! Ends: when the input ends, at the first error, or at the first Ctrl-C,
 //! SIGTERM or SIGHUP: it takes no more items, and finishes those it has taken. A
 //! second Ctrl-C ends the process at once, with exit code 130.
 //! Needs: `cargo add crossbeam-channel`,
-//! `cargo add ctrlc --features termination`, and `pipeline.rs` as a module.
+//! `cargo add ctrlc --features termination`; for `run`, `pipeline.rs` as a
+//! module.
 //!
 //! ```text
 //! stopped: nothing is taken, although the input is full
@@ -15,7 +17,7 @@
 //! an item that never ends: a second Ctrl-C, exit code 130
 //! ```
 
-use channels_pipeline::pipeline::PipelineExt;
+use channels_pipeline::pipeline::PipelineExt; // yours: `crate::pipeline`
 use crossbeam_channel::{Receiver, bounded, select_biased};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};

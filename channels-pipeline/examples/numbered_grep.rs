@@ -1,4 +1,4 @@
-//! Ordered output of a parallel job.
+//! Ordered output of a parallel job: lines of a file.
 //!
 //! Use it when reading, work and writing should overlap, as in `grep -n` on a
 //! large file. Memory is bounded if the length of a line is.
@@ -18,7 +18,7 @@
 //! a full disk is not hidden by a read error
 //! ```
 
-use channels_pipeline::pipeline::PipelineExt;
+use channels_pipeline::pipeline::PipelineExt; // yours: `crate::pipeline`
 use std::io::{self, BufRead, Write};
 use std::{iter, thread};
 

@@ -1,7 +1,7 @@
 //! Rate limiter, throttle, token bucket.
 //!
 //! Use it when something else sets the limit, such as a server. To limit how
-//! many run at the same time, use a thread pool.
+//! many run at the same time, use `semaphore.rs`.
 //! Ends: `wait` returns `false` at once when the sender of `stop` is dropped. It
 //! needs no thread.
 //! Needs: `cargo add crossbeam-channel`.

@@ -49,7 +49,8 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The receiver gets the result, or the payload of the job's panic.
+    /// The receiver gets the result, or the payload of the job's panic. To use
+    /// results as they come, let each job send to one channel of yours.
     pub fn submit<R: Send + 'static>(
         &self,
         job: impl FnOnce() -> R + Send + 'static,

@@ -90,7 +90,7 @@ recipe!(
 );
 recipe!(
     numbered_grep,
-    "Ordered output of a parallel job.",
+    "Ordered output of a parallel job: lines of a file.",
     "../examples/numbered_grep.rs",
     [
         "ordered output",

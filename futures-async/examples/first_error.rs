@@ -6,8 +6,8 @@
 //! Ends: with all values, in input order; or at the first error or panic, once
 //! the other tasks are gone. If the caller leaves, they are aborted.
 //! Needs: `cargo add futures --no-default-features --features std`,
-//! `cargo add tokio --features macros,rt,test-util,time`; `test-util` goes with
-//! `start_paused`.
+//! `cargo add tokio --features macros,rt,time`. To run this file, also
+//! `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! all: [0, 1, 2]

@@ -5,8 +5,9 @@
 //! Ends: after the last result. An error or a panic is the result of its
 //! future. Dropping the stream aborts what runs. A closed semaphore is an error.
 //! Needs: `cargo add futures --no-default-features --features std`,
-//! `cargo add tokio --features macros,rt,sync,test-util,time`,
-//! `cargo add tokio-util --features rt`; `test-util` goes with `start_paused`.
+//! `cargo add tokio --features macros,rt,sync,time`,
+//! `cargo add tokio-util --features rt`. To run this file, also
+//! `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! 0: page 0

@@ -4,8 +4,8 @@
 //! use `sleep` in a loop.
 //! Ends: `every` never returns: drop it, spawn it and abort its handle, or put
 //! it into a `select!` with the stop. A panic of the work ends it.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time`; `test-util`
-//! goes with `start_paused`.
+//! Needs: `cargo add tokio --features macros,rt,time`. To run this file, also
+//! `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! work of 30 ms, every 100 ms:

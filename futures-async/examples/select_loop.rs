@@ -5,8 +5,8 @@
 //! message finds the receiver gone; half a message is an error.
 //! No arm awaits: while an arm runs, the other futures are not polled, and one
 //! of them may hold the lock or permit that the arm waits for (futurelock).
-//! Needs: `cargo add tokio --features io-util,macros,rt,sync,test-util,time`;
-//! `test-util` goes with `start_paused`.
+//! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`. To run this
+//! file, also `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! 5 messages, none lost; ticks at [0, 100, 200, 300] ms

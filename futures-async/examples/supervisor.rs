@@ -4,8 +4,9 @@
 //! would drop its result and its panic too.
 //! Ends: with the task's value; or with the last panic if restarts have not
 //! helped: then shut down. Dropping it aborts the task.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time`,
-//! `cargo add tokio-util --features rt`; `test-util` goes with `start_paused`.
+//! Needs: `cargo add tokio --features macros,rt,time`,
+//! `cargo add tokio-util --features rt`. To run this file, also
+//! `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! panicked, restarted after 1 s

@@ -5,8 +5,9 @@
 //! Ends: with the value, or with an error of the kind `TimedOut`, once the
 //! future has been dropped where it awaits. A future that computes without
 //! awaiting is not interrupted, and its late value is still `Ok`.
-//! Needs: `cargo add tokio --features macros,rt,test-util,time`,
-//! `cargo add tokio-util --features rt`; `test-util` goes with `start_paused`.
+//! Needs: `cargo add tokio --features macros,rt,time`,
+//! `cargo add tokio-util --features rt`. To run this file, also
+//! `cargo add tokio --features test-util`.
 //!
 //! ```text
 //! in time: 42

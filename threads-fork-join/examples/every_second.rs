@@ -1,7 +1,7 @@
 //! Timer thread: run something periodically, stop at once.
 //!
 //! Use it when a thread may wait; in async code, use tokio's `interval`. To
-//! stop it on Ctrl-C, use `every`, and drop the sender in the handler.
+//! stop it on Ctrl-C, wait for that with `ctrl_c.rs`, then drop the `Timer`.
 //! Ends: when its owner is dropped, at once while it waits, else after the
 //! current call. `stop` returns a panic of the work; a drop discards it.
 //! Needs: std alone.
