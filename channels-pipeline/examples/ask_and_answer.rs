@@ -12,6 +12,7 @@
 //! the thread panics at this question: no answer
 //! the question behind it: no answer
 //! a question after that: no answer
+//! the state cannot be made: Some(NotFound)
 //! ```
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -40,9 +41,10 @@ impl<Q, A> Asker<Q, A> {
 }
 
 /// Starts a thread that makes its state and answers questions with it, one after
-/// the other.
+/// the other. Returns the error of `make_state`, or the OS error if the thread
+/// cannot be spawned.
 pub fn spawn_owner<Q, A, S>(
-    make_state: impl FnOnce() -> S + Send + 'static,
+    make_state: impl FnOnce() -> io::Result<S> + Send + 'static,
     mut answer: impl FnMut(&mut S, Q) -> A + Send + 'static,
 ) -> io::Result<(Asker<Q, A>, JoinHandle<()>)>
 where
@@ -52,14 +54,26 @@ where
     // If the thread panics, this channel drops what is in it. `bounded` keeps
     // that while a sender is alive, and those who asked would wait.
     let (sender, questions) = unbounded::<(Q, Sender<A>)>();
+    let (failed, made) = bounded(1);
     let handle = Builder::new().spawn(move || {
-        let mut state = make_state(); // here, so it need not be `Send`
+        // Here, so it need not be `Send`.
+        let mut state = match make_state() {
+            Ok(state) => state,
+            Err(error) => {
+                let _ = failed.send(error);
+                return;
+            }
+        };
+        drop(failed); // the state is made
         for (question, sender) in questions {
             let answer = answer(&mut state, question);
             let _ = sender.send(answer); // its receiver may be gone
         }
     })?;
-    Ok((Asker(sender), handle))
+    match made.recv() {
+        Ok(error) => Err(error),
+        Err(_) => Ok((Asker(sender), handle)),
+    }
 }
 
 fn main() -> io::Result<()> {
@@ -72,7 +86,7 @@ fn main() -> io::Result<()> {
             .map_or("no answer".into(), |sum| sum.to_string())
     }
 
-    let make_sum = || Rc::new(Cell::new(10)); // not `Send`
+    let make_sum = || Ok(Rc::new(Cell::new(10))); // not `Send`
     let (gate, opened) = bounded::<()>(0);
     let add = move |sum: &mut Rc<Cell<u64>>, amount: u64| {
         if amount >= 50 {
@@ -103,8 +117,13 @@ fn main() -> io::Result<()> {
     assert!(handle.join().is_err());
     println!("a question after that: {}", shown(asker.ask(0)));
 
-    let (asker, handle) = spawn_owner(|| (), |(), question: u32| question)?;
+    let (asker, handle) = spawn_owner(|| Ok(()), |(), question: u32| question)?;
     drop(asker);
     assert!(handle.join().is_ok());
+
+    let connect = || std::fs::File::open("no-such-file");
+    let refused = spawn_owner(connect, |_, question: u32| question).err();
+    let error = refused.map(|error| error.kind());
+    println!("the state cannot be made: {error:?}");
     Ok(())
 }

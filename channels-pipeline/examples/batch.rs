@@ -17,7 +17,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 /// Waits for the first item as long as it takes, then at most `max_wait` for
-/// others. Returns `None` after the last batch.
+/// others; with zero, a batch has one item. Returns `None` after the last batch.
 pub fn next_batch<T>(
     items: &Receiver<T>,
     max_size: NonZero<usize>,

@@ -2,9 +2,9 @@
 //!
 //! Use it when a job finds others. For a list of jobs that is known at the
 //! start, see `pipeline.rs`. To visit nothing twice, remember what was seen.
-//! Ends: when no job is queued and none is running. A panic ends its worker; the
-//! others go on, and then it is re-raised. The queue has no bound: if it had,
-//! workers that add to a full queue would all wait for each other.
+//! Ends: when no job is queued and none is running. A panic ends its job; the
+//! other jobs are done, and then it is re-raised. The queue has no bound: if it
+//! had, workers that add to a full queue would all wait for each other.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
@@ -12,16 +12,17 @@
 //! 1111 jobs, and the queue was never full
 //! all workers stay while a job may create others
 //! /a panicked, visited without it: / /b /b/1
+//! more panics than workers: the other jobs are done
 //! ```
 
 use crossbeam_channel::{Sender, unbounded};
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::io;
 use std::num::NonZero;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
+use std::{io, mem};
 
 /// A job in the queue, or in work, holds a sender of that queue. So the queue
 /// ends when no job is left, and with it the workers. A count of jobs would
@@ -43,12 +44,21 @@ pub fn crawl<T: Send, I: IntoIterator<Item = T>>(
         for _ in 0..workers.get() {
             let jobs = jobs.clone();
             let work = move || {
+                let mut first_panic = Ok(());
                 for Job(task, queue) in jobs {
-                    for task in visit(task) {
-                        // Cannot fail: this thread is a receiver.
-                        let _ = queue.send(Job(task, queue.clone()));
+                    let outcome = catch_unwind(AssertUnwindSafe(|| {
+                        for task in visit(task) {
+                            // Cannot fail: this thread is a receiver.
+                            let _ = queue.send(Job(task, queue.clone()));
+                        }
+                    }));
+                    match outcome {
+                        Err(payload) if first_panic.is_err() => mem::forget(payload), // may panic
+                        Err(payload) => first_panic = Err(payload),
+                        Ok(()) => {}
                     }
                 }
+                first_panic
             };
             handles.push(Builder::new().spawn_scoped(scope, work)?);
         }
@@ -56,7 +66,9 @@ pub fn crawl<T: Send, I: IntoIterator<Item = T>>(
             let _ = queue.send(Job(task, queue.clone()));
         }
         drop(queue); // from now on, only jobs hold senders
-        let outcomes = handles.into_iter().map(|handle| handle.join());
+        let outcomes = handles
+            .into_iter()
+            .map(|handle| handle.join().and_then(|first_panic| first_panic));
         Ok::<_, io::Error>(outcomes.collect())
     })?;
     for outcome in outcomes {
@@ -75,7 +87,6 @@ pub fn is_new<T: Eq + Hash>(seen: &Mutex<HashSet<T>>, task: T) -> bool {
 
 fn main() -> io::Result<()> {
     use std::iter;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::time::Duration;
@@ -138,5 +149,15 @@ fn main() -> io::Result<()> {
     let text = payload.map_or(String::new(), |payload| *payload);
     assert_eq!((&*text, &*pages), ("/a panicked", "/ /b /b/1"));
     println!("{text}, visited without it: {pages}");
+    let done = AtomicUsize::new(0);
+    let visit = |number| {
+        assert!(number > 3, "cannot visit {number}");
+        done.fetch_add(1, Relaxed);
+        []
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| crawl(two, 0..9, visit)));
+    assert!(outcome.is_err_and(|payload| payload.is::<String>()));
+    assert_eq!(done.into_inner(), 5);
+    println!("more panics than workers: the other jobs are done");
     Ok(())
 }

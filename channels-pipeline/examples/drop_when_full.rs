@@ -37,16 +37,24 @@ impl<T> Lossy<T> {
 
     /// Never waits. Returns the item if the receiver is gone.
     pub fn offer(&self, item: T) -> Result<(), T> {
-        match self.sender.try_send(item) {
-            Ok(()) => self.accepted.fetch_add(1, Relaxed),
-            Err(TrySendError::Full(_)) => self.dropped.fetch_add(1, Relaxed),
-            // Counted as dropped, it would let the producer run forever.
-            Err(TrySendError::Disconnected(item)) => return Err(item),
+        // Counted first: at any time, no more was received than is counted.
+        self.accepted.fetch_add(1, Relaxed);
+        let Err(error) = self.sender.try_send(item) else {
+            return Ok(());
         };
-        Ok(())
+        self.accepted.fetch_sub(1, Relaxed);
+        match error {
+            TrySendError::Full(_) => {
+                self.dropped.fetch_add(1, Relaxed);
+                Ok(())
+            }
+            // Counted as dropped, it would let the producer run forever.
+            TrySendError::Disconnected(item) => Err(item),
+        }
     }
 
-    /// How many items the queue took.
+    /// How many items the queue took, exact once the producers have ended. Until
+    /// then it includes items that are being offered.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
     }

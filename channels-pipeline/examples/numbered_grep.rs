@@ -4,7 +4,7 @@
 //! large file. Memory is bounded if the length of a line is.
 //! Ends: with the first error of reading or writing, after all output before it.
 //! If writing fails while the input is silent, such as a terminal, it ends when
-//! the next line has come.
+//! the batch that it reads is full.
 //! Needs: `cargo add crossbeam-channel`, and `pipeline.rs` as a module.
 //!
 //! ```text

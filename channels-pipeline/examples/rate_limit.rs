@@ -3,7 +3,7 @@
 //! Use it when something else sets the limit, such as a server. To limit how
 //! many run at the same time, use `semaphore.rs`.
 //! Ends: `wait` returns `false` at once when the sender of `stop` is dropped. It
-//! needs no thread.
+//! needs no thread. Waiting threads are let through in any order.
 //! Needs: `cargo add crossbeam-channel`.
 //!
 //! ```text
@@ -45,19 +45,32 @@ impl RateLimit {
     /// `false` means stop: the sender was dropped. Without a stop, pass
     /// `&crossbeam_channel::never()`.
     pub fn wait(&self, stop: &Receiver<Infallible>) -> bool {
-        // `sleep` could not be interrupted.
-        stop.recv_timeout(self.reserve()) == Err(RecvTimeoutError::Timeout)
+        loop {
+            let left = self.try_take();
+            // `sleep` could not be interrupted.
+            if stop.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
+                return false;
+            }
+            if left.is_zero() {
+                return true;
+            }
+            // Asks again: a place reserved in advance would come with all others
+            // at once if this process is suspended for a while.
+        }
     }
 
-    /// Takes the next place in the line. Returns how long to wait for it.
-    fn reserve(&self) -> Duration {
+    /// Zero if the call may be made now, or how long to wait before asking again.
+    fn try_take(&self) -> Duration {
         // Nothing can panic while the lock is held.
         let mut rested = self.rested.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         // Zero after a pause, however long: what was not used is lost.
         let until_rested = rested.saturating_duration_since(now);
-        *rested = now + until_rested + self.period;
-        until_rested.saturating_sub(self.period * (self.burst.get() - 1))
+        let left = until_rested.saturating_sub(self.period * (self.burst.get() - 1));
+        if left.is_zero() {
+            *rested = now + until_rested + self.period;
+        }
+        left
     }
 }
 
@@ -74,7 +87,10 @@ fn main() {
     for _ in 0..3 {
         assert!(hourly.wait(&stop));
     }
-    assert!(hourly.reserve() > HOUR / 2);
+    for _ in 0..2 {
+        let left = hourly.try_take(); // takes nothing, so it does not grow
+        assert!(HOUR / 2 < left && left <= HOUR);
+    }
     println!("a burst of 3 at once, the fourth waits");
 
     let limit = RateLimit::new(PERIOD, three);

@@ -26,30 +26,35 @@ pub enum End {
 
 /// Receives from both channels until `limit` is over or both have ended.
 pub fn gather<A, B>(
-    numbers: &Receiver<A>,
-    texts: &Receiver<B>,
+    first: &Receiver<A>,
+    second: &Receiver<B>,
     limit: Duration,
 ) -> (Vec<A>, Vec<B>, End) {
-    let (mut numbers, mut texts) = (numbers.clone(), texts.clone());
-    let (mut all_numbers, mut all_texts) = (Vec::new(), Vec::new());
+    let (mut first, mut second) = (first.clone(), second.clone());
+    let (mut all_first, mut all_second) = (Vec::new(), Vec::new());
     let deadline = after(limit); // made in the loop, it would start anew each time
     let mut open = 2;
     while open > 0 {
         // Chooses at random among the channels that are ready: none starves.
         select! {
-            recv(numbers) -> number => match number {
-                Ok(number) => all_numbers.push(number),
-                // A channel that has ended is always ready: the loop would spin.
-                Err(_) => (numbers, open) = (never(), open - 1),
+            recv(first) -> message => match message {
+                Ok(message) => all_first.push(message),
+                Err(_) => {
+                    first = never(); // an ended channel is always ready: this would spin
+                    open -= 1;
+                }
             },
-            recv(texts) -> text => match text {
-                Ok(text) => all_texts.push(text),
-                Err(_) => (texts, open) = (never(), open - 1),
+            recv(second) -> message => match message {
+                Ok(message) => all_second.push(message),
+                Err(_) => {
+                    second = never();
+                    open -= 1;
+                }
             },
-            recv(deadline) -> _ => return (all_numbers, all_texts, End::Deadline),
+            recv(deadline) -> _ => return (all_first, all_second, End::Deadline),
         }
     }
-    (all_numbers, all_texts, End::Disconnected)
+    (all_first, all_second, End::Disconnected)
 }
 
 fn main() {

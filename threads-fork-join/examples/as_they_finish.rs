@@ -18,7 +18,8 @@ use std::{io, thread};
 /// Runs each job on a thread of its own, and calls `use_result` on this thread
 /// with the index and the result of each, in the order in which they complete.
 ///
-/// Returns the OS error if spawning fails; the jobs that have started finish.
+/// Returns the OS error if spawning fails, after the results of the jobs that
+/// have started.
 pub fn as_they_finish<J: Send, R: Send>(
     jobs: impl IntoIterator<Item = J>,
     work: impl Fn(J) -> R + Sync,
@@ -27,19 +28,24 @@ pub fn as_they_finish<J: Send, R: Send>(
     let work = &work;
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
+        let mut spawned = Ok(());
         for (index, job) in jobs.into_iter().enumerate() {
             let sender = sender.clone();
             let builder = thread::Builder::new().name(format!("job {index}"));
-            builder.spawn_scoped(scope, move || {
+            let handle = builder.spawn_scoped(scope, move || {
                 let result = catch_unwind(AssertUnwindSafe(|| work(job)));
                 let _ = sender.send((index, result)); // the receiver may be gone
-            })?;
+            });
+            if let Err(error) = handle {
+                spawned = Err(error);
+                break;
+            }
         }
         drop(sender); // while it lives, the loop below waits for more
         for (index, result) in results {
             use_result(index, result);
         }
-        Ok(())
+        spawned
     })
 }
 

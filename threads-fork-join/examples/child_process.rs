@@ -9,14 +9,14 @@
 //!
 //! ```text
 //! exit status 3, 1000000 bytes of stdout, 1000000 of stderr
-//! a child that hangs: timed out after its first line, killed
+//! a child that hangs: timed out after its first lines, killed
 //! a grandchild that holds the output open: timed out, exit status 0
 //! no such command: NotFound
 //! ```
 
 use std::io::{self, ErrorKind, Read};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,9 +29,9 @@ pub struct Ended {
     pub timed_out: bool,
 }
 
-/// Runs a command for at most `limit` and collects its output. Its stdin is
-/// inherited unless you set it, to `Stdio::null()` or a file. To one that is
-/// piped, nothing is written, and a child that reads it waits for the limit.
+/// Runs a command for at most `limit` and collects its output, without a bound.
+/// Unlike with `Command::output`, it inherits stdin: set `Stdio::null()`, or it
+/// takes what is typed into your terminal. A piped stdin is empty.
 ///
 /// Returns the OS error if it cannot be started, waited for or read from.
 pub fn run_with_timeout(command: &mut Command, limit: Duration) -> io::Result<Ended> {
@@ -54,29 +54,48 @@ fn collect_output(
     child: &mut Child,
     time_left: impl Fn() -> Duration,
 ) -> io::Result<(Vec<u8>, Vec<u8>, bool)> {
+    drop(child.stdin.take()); // nothing is written to it
     // Both at the same time: a child that writes to a full pipe blocks.
-    let stdout = read_on_thread(child.stdout.take())?;
-    let stderr = read_on_thread(child.stderr.take())?;
-    let (stdout, stdout_ended) = receive(&stdout, &time_left)?;
-    let (stderr, stderr_ended) = receive(&stderr, &time_left)?;
+    let (sender, chunks) = mpsc::channel();
+    read_on_thread(Pipe::Stdout, child.stdout.take(), sender.clone())?;
+    read_on_thread(Pipe::Stderr, child.stderr.take(), sender)?;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let output_ended = loop {
+        let left = time_left();
+        match chunks.recv_timeout(left) {
+            Ok(_) if left.is_zero() => break false, // the output may never end
+            Ok((Pipe::Stdout, chunk)) => stdout.extend(chunk?),
+            Ok((Pipe::Stderr, chunk)) => stderr.extend(chunk?),
+            Err(RecvTimeoutError::Timeout) => break false,
+            Err(RecvTimeoutError::Disconnected) => break true,
+        }
+    };
     // Now it has exited, or has closed its output and goes on.
+    let mut pause = Duration::from_micros(100); // std has no wait with a timeout
     let has_exited = loop {
         let status = child.try_wait()?;
         if status.is_some() || time_left().is_zero() {
             break status.is_some();
         }
-        thread::sleep(Duration::from_millis(5)); // std has no wait with a timeout
+        thread::sleep(pause);
+        pause = (2 * pause).min(Duration::from_millis(5));
     };
-    let timed_out = !(stdout_ended && stderr_ended && has_exited);
-    Ok((stdout, stderr, timed_out))
+    Ok((stdout, stderr, !(output_ended && has_exited)))
 }
 
-/// The chunks of a pipe. The thread ends when the pipe does, or at the next
-/// chunk after the receiver was dropped, so that it cannot fill the memory.
+#[derive(Clone, Copy)]
+enum Pipe {
+    Stdout,
+    Stderr,
+}
+
+/// Sends the chunks of a pipe. The thread ends when the pipe does, or at the
+/// next chunk after the receiver was dropped.
 fn read_on_thread(
+    which: Pipe,
     pipe: Option<impl Read + Send + 'static>,
-) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
-    let (sender, chunks) = mpsc::channel();
+    chunks: Sender<(Pipe, io::Result<Vec<u8>>)>,
+) -> io::Result<()> {
     let builder = thread::Builder::new().name("read pipe".into());
     builder.spawn(move || {
         let Some(mut pipe) = pipe else { return };
@@ -89,28 +108,12 @@ fn read_on_thread(
                 Err(error) => Err(error),
             };
             let has_failed = chunk.is_err();
-            if sender.send(chunk).is_err() || has_failed {
+            if chunks.send((which, chunk)).is_err() || has_failed {
                 return;
             }
         }
     })?;
-    Ok(chunks)
-}
-
-/// The bytes of a pipe, and whether it ended in time.
-fn receive(
-    chunks: &Receiver<io::Result<Vec<u8>>>,
-    time_left: impl Fn() -> Duration,
-) -> io::Result<(Vec<u8>, bool)> {
-    let mut bytes = Vec::new();
-    loop {
-        let left = time_left();
-        match chunks.recv_timeout(left) {
-            Ok(chunk) if !left.is_zero() => bytes.extend(chunk?),
-            Err(RecvTimeoutError::Disconnected) => return Ok((bytes, true)),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => return Ok((bytes, false)),
-        }
-    }
+    Ok(())
 }
 
 fn main() -> io::Result<()> {
@@ -135,18 +138,22 @@ fn main() -> io::Result<()> {
             process::exit(3);
         }
         Some("hang") => {
+            eprintln!("one error");
             println!("one line");
             loop {
                 thread::park();
             }
         }
         Some("start another") => {
-            // Not `child`: it inherits the output and the input of this one.
-            Command::new(&this).arg("wait for end of input").spawn()?;
+            // Not `child`: it inherits the output of this one.
+            Command::new(&this).arg("write on").spawn()?;
             return Ok(());
         }
-        Some("wait for end of input") => {
-            io::stdin().read_to_end(&mut Vec::new())?;
+        Some("write on") => {
+            let begun = Instant::now();
+            while begun.elapsed() < HOUR && io::stdout().write_all(b"\n").is_ok() {
+                thread::sleep(WHILE / 20);
+            }
             return Ok(());
         }
         _ => {}
@@ -163,14 +170,14 @@ fn main() -> io::Result<()> {
     let ended = run_with_timeout(&mut child("hang"), WHILE)?;
     assert!(ended.timed_out && !ended.output.status.success());
     assert_eq!(ended.output.stdout.trim_ascii_end(), b"one line");
+    assert_eq!(ended.output.stderr.trim_ascii_end(), b"one error");
     // Where the system tells: this thread has no child left, not even a zombie.
     let children = fs::read_to_string("/proc/thread-self/children");
     assert_eq!(children.unwrap_or_default(), "");
-    println!("a child that hangs: timed out after its first line, killed");
+    println!("a child that hangs: timed out after its first lines, killed");
 
-    // The grandchild ends when `run_with_timeout` drops the pipe of its input.
-    let mut parent = child("start another");
-    let ended = run_with_timeout(parent.stdin(Stdio::piped()), WHILE)?;
+    // The grandchild ends when it can no longer write.
+    let ended = run_with_timeout(&mut child("start another"), WHILE)?;
     assert!(ended.timed_out && ended.output.status.success());
     println!("a grandchild that holds the output open: timed out, exit status 0");
 

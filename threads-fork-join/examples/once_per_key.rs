@@ -15,16 +15,16 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A cache shared by threads. An expensive clone belongs in an `Arc`.
+/// A cache shared by threads.
 pub struct Cache<K, V> {
     /// Locked only to find an entry, so that other keys need not wait.
     entries: Mutex<HashMap<K, Entry<V>>>,
 }
 
-/// Locked while its value is computed.
-type Entry<V> = Arc<Mutex<Option<V>>>;
+/// The value, and a lock that is held while it is computed.
+type Entry<V> = Arc<(OnceLock<V>, Mutex<()>)>;
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     /// An empty cache.
@@ -43,13 +43,17 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         compute: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, E> {
         let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
-        let mut value = lock(&entry);
-        if let Some(value) = &*value {
+        let (value, computing) = &*entry;
+        if let Some(value) = value.get() {
+            return Ok(value.clone());
+        }
+        let _guard = lock(computing);
+        // Another thread may have computed it while this one waited.
+        if let Some(value) = value.get() {
             return Ok(value.clone());
         }
         let computed = compute()?; // an error or a panic leaves it empty
-        *value = Some(computed.clone());
-        Ok(computed)
+        Ok(value.get_or_init(|| computed).clone())
     }
 }
 
@@ -59,7 +63,7 @@ impl<K: Eq + Hash, V: Clone> Default for Cache<K, V> {
     }
 }
 
-/// Locks, also after a panic: an entry is then still empty, and the map whole.
+/// Locks, also after a panic: the entry is then empty, and the map whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,13 +21,13 @@ use std::{io, thread};
 ///
 /// With several hits, the result differs from run to run. Returns the OS error
 /// if spawning fails; the threads that have started stop.
-pub fn search<T: Sync, R: Send>(
-    items: &[T],
+pub fn search<'a, T: Sync, R: Send>(
+    items: &'a [T],
     threads: NonZero<usize>,
-    check: impl Fn(&T) -> Option<R> + Sync,
+    check: impl Fn(&'a T) -> Option<R> + Sync,
 ) -> io::Result<Option<R>> {
     let stop = AtomicBool::new(false);
-    let search_chunk = |chunk: &[T]| {
+    let search_chunk = |chunk: &'a [T]| {
         let mut on_drop = StopOthers {
             stop: &stop,
             found_nothing: false,
@@ -45,14 +45,15 @@ pub fn search<T: Sync, R: Send>(
     };
     let length = items.len().div_ceil(threads.get()).max(1); // `chunks(0)` panics
     thread::scope(|scope| {
-        let mut handles = Vec::new();
+        let (mut handles, mut spawn_error) = (Vec::new(), None);
         for chunk in items.chunks(length) {
             let builder = thread::Builder::new().name("search".into());
             match builder.spawn_scoped(scope, || search_chunk(chunk)) {
                 Ok(handle) => handles.push(handle),
                 Err(error) => {
                     stop.store(true, Relaxed);
-                    return Err(error);
+                    spawn_error = Some(error);
+                    break;
                 }
             }
         }
@@ -63,7 +64,7 @@ pub fn search<T: Sync, R: Send>(
                 Err(payload) => resume_unwind(payload),
             }
         }
-        Ok(found)
+        spawn_error.map_or(Ok(found), Err)
     })
 }
 
@@ -105,11 +106,11 @@ fn main() -> io::Result<()> {
             thread::sleep(Duration::from_millis(10));
         }
     };
-    let found = search(&numbers, TWO, |&number| {
-        check(number);
-        (number == 107).then_some(number)
+    let found = search(&numbers, TWO, |number| {
+        check(*number);
+        (*number == 107).then_some(number)
     })?;
-    assert_eq!(found, Some(107));
+    assert_eq!(found, Some(&107));
     assert!(slow_checks.swap(0, Relaxed) < 100);
     println!("found 107, and the other thread stopped");
 

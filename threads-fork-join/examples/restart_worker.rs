@@ -4,7 +4,7 @@
 //! and only the thread that joins it gets an error.
 //! Ends: `run_with_restarts` ends when the work returns, when the sender of
 //! `stop` is dropped during a pause, or with the last panic after too many in a
-//! row. After `exit_on_panic`, any panic ends the process with exit code 101,
+//! row. After `exit_on_panic`, any `panic!` ends the process with exit code 101,
 //! also one that would be caught, as by `run_with_restarts`, rayon or tokio.
 //! The setting `panic = "abort"` of Cargo ends it with SIGABRT instead.
 //! Needs: std alone.
@@ -21,9 +21,9 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use std::{mem, process};
 
 /// When to restart.
 pub struct Policy {
@@ -60,6 +60,7 @@ pub fn run_with_restarts(
             return Err(payload);
         }
         left -= 1;
+        mem::forget(payload); // its destructor may panic
         // `sleep` could not be interrupted.
         match stop.recv_timeout(policy.pause) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -79,7 +80,7 @@ pub fn message(payload: &Box<dyn Any + Send>) -> &str {
 }
 
 /// From now on, a panic on any thread ends the process, once it is printed,
-/// also if `catch_unwind` would catch it.
+/// also if `catch_unwind` would catch it. `resume_unwind` is not seen.
 pub fn exit_on_panic() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -12,10 +12,8 @@
 //! ```
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// How many there are of each item.
-pub type Stock = HashMap<u32, u32>;
 
 /// Locks, also after a panic. That is right here, as every change of the map
 /// is one step. If several values had to agree, a poisoned lock is an error.
@@ -23,12 +21,13 @@ pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes one of an item; `false` if there is none left.
-pub fn take(stock: &Mutex<Stock>, item: u32) -> bool {
+/// Takes one of an item from a map of how many there are; `false` if there is
+/// none left.
+pub fn take<K: Eq + Hash>(stock: &Mutex<HashMap<K, u32>>, item: &K) -> bool {
     // One lock for both steps. Between two locks, another thread could take
     // the last one.
     let mut stock = lock(stock);
-    match stock.get_mut(&item) {
+    match stock.get_mut(item) {
         Some(left) if *left > 0 => {
             *left -= 1;
             true
@@ -43,11 +42,11 @@ fn main() {
     use std::thread;
 
     const ITEMS: u32 = 50_000;
-    let stock = Mutex::new(Stock::new());
+    let stock = Mutex::new(HashMap::new());
     for item in 0..ITEMS {
         lock(&stock).insert(item, 1);
     }
-    let buy_all = || (0..ITEMS).filter(|&item| take(&stock, item)).count();
+    let buy_all = || (0..ITEMS).filter(|item| take(&stock, item)).count();
     let sold = thread::scope(|scope| {
         let mut sold = 0;
         for buyer in [scope.spawn(buy_all), scope.spawn(buy_all)] {

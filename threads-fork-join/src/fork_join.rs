@@ -261,8 +261,11 @@ mod tests {
                 let results = fork_join_on(0..3, work, fail_at(failing));
                 (started.load(Ordering::Relaxed), results)
             });
-            let code = refused.unwrap_err().raw_os_error();
-            assert!(code.is_some(), "it is what the system says");
+            let error = refused.unwrap_err();
+            // What the system says; with musl, std itself refuses such a stack.
+            let refused =
+                error.raw_os_error().is_some() || error.kind() == io::ErrorKind::InvalidInput;
+            assert!(refused, "{error:?}");
             assert_eq!(started, failing, "chunks that come later are not started");
         }
     }
