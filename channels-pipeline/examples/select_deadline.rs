@@ -74,6 +74,8 @@ fn main() {
     let (numbers, texts, end) = gather(&ended(), &silent, MOMENT);
     assert_eq!((numbers, texts.len()), (vec![1, 2], 0));
     assert_eq!(end, End::Deadline);
+    let (_, numbers, end) = gather(&silent, &ended(), MOMENT);
+    assert_eq!((numbers, &end), (vec![1, 2], &End::Deadline));
     println!("one channel has ended, the other is silent: {end:?}");
 
     // The case that goes wrong: messages that come faster than they are used.

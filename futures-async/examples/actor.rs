@@ -10,8 +10,8 @@
 //! ```text
 //! deposits: 10, 5, 7 whose caller has left, and 1
 //! the last handle is dropped: the actor ends with 23
-//! just before a panic: Ok(10), with it: Err(Gone), later: Err(Gone)
-//! a message that arrives just after a panic: Err(Gone)
+//! just before the end: Ok(10), with it: Err(Gone), later: Err(Gone)
+//! a message that arrives just after the end: Err(Gone)
 //! an actor that holds its own handle: never ends
 //! ```
 
@@ -26,7 +26,7 @@ pub struct Account {
 
 struct Deposit {
     amount: u32,
-    reply: oneshot::Sender<u32>,
+    reply: oneshot::Sender<u64>,
 }
 
 /// The actor has ended.
@@ -35,15 +35,15 @@ pub struct Gone;
 
 impl Account {
     /// Starts the actor. Its task returns the state when it ends.
-    pub fn open() -> (Self, JoinHandle<u32>) {
+    pub fn open() -> (Self, JoinHandle<u64>) {
         // A full mailbox blocks senders (backpressure). An actor must not send
-        // to itself: it would wait for room that only it can make.
+        // to itself: it would wait for room that only it can make. Nor may it call
+        // `deposits.close()`: callers would get `Gone` before their answer.
         let (mailbox, mut deposits) = mpsc::channel::<Deposit>(100);
         let actor = async move {
-            let mut balance = 0_u32;
+            let mut balance = 0;
             while let Some(Deposit { amount, reply }) = deposits.recv().await {
-                assert!(amount <= 1000, "too much");
-                balance = balance.saturating_add(amount);
+                balance += u64::from(amount);
                 let _ = reply.send(balance); // the caller may have left
             }
             balance
@@ -52,7 +52,7 @@ impl Account {
     }
 
     /// Returns the balance.
-    pub async fn deposit(&self, amount: u32) -> Result<u32, Gone> {
+    pub async fn deposit(&self, amount: u32) -> Result<u64, Gone> {
         let (reply, answer) = oneshot::channel();
         let message = Deposit { amount, reply };
         self.mailbox.send(message).await.map_err(|_| Gone)?;
@@ -74,7 +74,9 @@ impl Account {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Gone> {
+    use std::pin::pin;
     use std::time::Duration;
+    use tokio::task::yield_now;
     use tokio::time::timeout;
 
     let (account, actor) = Account::open();
@@ -88,29 +90,35 @@ async fn main() -> Result<(), Gone> {
     let end = actor.await.map_err(|_| Gone)?;
     println!("the last handle is dropped: the actor ends with {end}");
 
-    // The case that goes wrong: the actor panics, or never ends.
-    std::panic::set_hook(Box::new(|_| ())); // it panics often below
+    // The case that goes wrong: the actor is aborted or panics, or never ends.
     for round in 0..100 {
-        let (account, _) = Account::open();
-        let [before, with] = [account.deposit(10), account.deposit(1001)];
-        let (before, with) = tokio::join!(biased; before, with);
+        let (account, actor) = Account::open();
+        let mut before = pin!(account.deposit(10));
+        tokio::select! { biased; _ = &mut before => {}, () = async {} => {} } // sends it
+        yield_now().await; // the actor answers
+        let mut with = pin!(account.deposit(5));
+        tokio::select! { biased; _ = &mut with => {}, () = async {} => {} }
+        actor.abort();
+        assert!(actor.await.is_err());
+        let (before, with) = (before.await, with.await);
         let later = account.deposit(1).await;
         if round == 0 {
-            println!("just before a panic: {before:?}, with it: {with:?}, later: {later:?}");
+            println!("just before the end: {before:?}, with it: {with:?}, later: {later:?}");
         }
         assert_eq!((before, with, later), (Ok(10), Err(Gone), Err(Gone)));
     }
 
     // `send` takes a permit and then sends; on another thread, the actor may end
     // in between.
-    let (account, _) = Account::open();
+    let (account, actor) = Account::open();
     let permit = account.mailbox.reserve().await.map_err(|_| Gone)?;
-    assert_eq!(account.deposit(1001).await, Err(Gone));
+    actor.abort();
+    assert!(actor.await.is_err());
     let (reply, answer) = oneshot::channel();
     permit.send(Deposit { amount: 1, reply });
     let answer = timeout(Duration::from_secs(5), account.receive(answer)).await;
     assert_eq!(answer, Ok(Err(Gone)), "the caller would wait forever");
-    println!("a message that arrives just after a panic: Err(Gone)");
+    println!("a message that arrives just after the end: Err(Gone)");
 
     // In the actor's own state, a `WeakSender` is right.
     let (_own_handle, actor) = Account::open();

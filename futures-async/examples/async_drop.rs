@@ -2,9 +2,10 @@
 //!
 //! Use it when the end of something must be awaited: a goodbye, a flush, a
 //! rollback. `Drop` cannot await; it can leave the work to a task.
-//! Ends: `close` when the goodbye is sent, or with the error. After a drop (`?`,
-//! a panic, a timeout) a task sends it, within `LIMIT`; its errors are lost.
-//! Await `cleanup` before the runtime ends, or the task is cut off.
+//! Ends: `close` when the goodbye is sent, or with an error, within `LIMIT`.
+//! After a drop (`?`, a panic, a timeout, also of `close`) a task sends it; its
+//! errors are lost. A `send` that fails or is dropped ends the connection
+//! without a goodbye. Await `cleanup` before the runtime ends.
 //! Needs: `cargo add tokio --features io-util,macros,rt,time`,
 //! `cargo add tokio-util --features rt`.
 //!
@@ -12,6 +13,8 @@
 //! closed: "hello, goodbye"
 //! dropped by `?`: "hello, goodbye"
 //! dropped by a timeout: "hello, goodbye"
+//! `close` is dropped by a timeout: "hello, goodbye"
+//! `send` is dropped by a timeout: "a long m", and no goodbye
 //! the peer takes nothing: given up
 //! the runtime ends before the cleanup: "hello"
 //! ```
@@ -27,14 +30,14 @@ const LIMIT: Duration = Duration::from_millis(200);
 
 /// A connection that says goodbye.
 pub struct Session<W: AsyncWrite + Unpin + Send + 'static> {
-    /// `None` once it is closed.
+    /// `None` once it is closed or broken.
     stream: Option<W>,
     /// Of the program: its tasks clean up. Await it at the end of `main`.
     cleanup: TaskTracker,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Session<W> {
-    /// Needs a runtime when it is dropped, too.
+    /// When it is dropped, it needs a runtime with its time enabled.
     pub fn new(stream: W, cleanup: &TaskTracker) -> Self {
         let (stream, cleanup) = (Some(stream), cleanup.clone());
         Self { stream, cleanup }
@@ -42,17 +45,22 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Session<W> {
 
     /// One of the things that it does while it is open.
     pub async fn send(&mut self, text: &str) -> io::Result<()> {
-        let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        // Dropped here, it takes the stream along: a goodbye within a message
+        // would be wrong.
+        let mut stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
         stream.write_all(text.as_bytes()).await?;
-        stream.flush().await
+        stream.flush().await?;
+        self.stream = Some(stream);
+        Ok(())
     }
 
     /// For the normal case: it returns the error.
     pub async fn close(mut self) -> io::Result<()> {
-        match self.stream.take() {
-            Some(stream) => say_goodbye(stream).await,
-            None => Ok(()),
-        }
+        let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
+        // In a task: it goes on if this future is dropped.
+        self.cleanup
+            .spawn(timeout(LIMIT, say_goodbye(stream)))
+            .await??
     }
 }
 
@@ -113,6 +121,27 @@ fn main() -> io::Result<()> {
         assert!(timeout(Duration::from_millis(1), hangs).await.is_err());
         println!("dropped by a timeout: {:?}", received(peer).await?);
 
+        let (stream, peer) = duplex(8);
+        let mut session = Session::new(stream, &cleanup);
+        session.send("hello").await?;
+        let closed = timeout(Duration::from_millis(1), session.close()).await;
+        assert!(closed.is_err());
+        println!(
+            "`close` is dropped by a timeout: {:?}",
+            received(peer).await?
+        );
+
+        let (stream, peer) = duplex(8);
+        let mut session = Session::new(stream, &cleanup);
+        let sent = timeout(Duration::from_millis(1), session.send("a long message")).await;
+        assert!(sent.is_err());
+        drop(session);
+        let text = received(peer).await?;
+        println!("`send` is dropped by a timeout: {text:?}, and no goodbye");
+
+        let (stream, _peer) = duplex(1);
+        let closed = Session::new(stream, &cleanup).close().await;
+        assert!(closed.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
         let (stream, _peer) = duplex(1);
         drop(Session::new(BufWriter::new(stream), &cleanup));
         let start = Instant::now();

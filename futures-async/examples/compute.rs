@@ -35,9 +35,13 @@ pub async fn on_rayon<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     rayon::spawn(move || {
         let is_cancelled = || sender.is_closed();
+        if is_cancelled() {
+            return; // the caller has left while this waited for a thread
+        }
         // In `rayon::spawn`, a panic would abort the process.
         let result = catch_unwind(AssertUnwindSafe(|| compute(&is_cancelled)));
-        let _ = sender.send(result); // the caller may have left
+        // If the caller has left, the value is dropped here, which may panic too.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(sender.send(result))));
     });
     receiver.await.unwrap_or_else(|gone| Err(Box::new(gone)))
 }

@@ -11,9 +11,11 @@
 //! a thread that reads stdin: exits
 //! with `run`: exits
 //! with `run`, a blocking call gets its time: exits
+//! with `run`, after a panic: exits
 //! ```
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use std::{io, thread};
 use tokio::runtime::Builder;
@@ -22,9 +24,10 @@ use tokio::sync::mpsc;
 /// In place of `#[tokio::main]`: waits at most `limit` for blocking calls.
 pub fn run<F: Future>(limit: Duration, main: F) -> io::Result<F::Output> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let output = runtime.block_on(main);
-    runtime.shutdown_timeout(limit); // dropping it would wait without a limit
-    Ok(output)
+    let output = catch_unwind(AssertUnwindSafe(|| runtime.block_on(main)));
+    // Also after a panic: dropping it would wait without a limit.
+    runtime.shutdown_timeout(limit);
+    output.map_or_else(|payload| resume_unwind(payload), Ok)
 }
 
 /// The lines of stdin, read on a thread of its own: no runtime waits for it.
@@ -32,8 +35,13 @@ pub fn stdin_lines() -> io::Result<mpsc::Receiver<io::Result<String>>> {
     let (sender, lines) = mpsc::channel(16);
     thread::Builder::new().name("stdin".into()).spawn(move || {
         for line in io::stdin().lines() {
-            if sender.blocking_send(line).is_err() {
-                break; // the receiver is gone
+            // Other errors, as of a folder, would come again and again.
+            let may_go_on = match &line {
+                Ok(_) => true,
+                Err(error) => error.kind() == io::ErrorKind::InvalidData, // not UTF-8
+            };
+            if sender.blocking_send(line).is_err() || !may_go_on {
+                break; // the receiver is gone, or nothing more will come
             }
         }
     })?;
@@ -60,6 +68,9 @@ fn main() -> io::Result<()> {
         assert!(timeout(MOMENT, lines.recv()).await.is_err());
         io::Result::Ok(())
     };
+    let panics = async {
+        assert!(timeout(MOMENT, stdin().read_u8()).await.is_ok(), "no input");
+    };
     let write_file = async {
         spawn_blocking(|| {
             thread::sleep(MOMENT);
@@ -74,6 +85,7 @@ fn main() -> io::Result<()> {
         Some("thread") => runtime.block_on(read_with_thread)?,
         Some("run") => run(Duration::ZERO, read_with_tokio)?,
         Some("blocking") => run(HOUR, write_file)?,
+        Some("panic") => run(Duration::ZERO, panics)?,
         _ => {}
     }
     if mode.is_some() {
@@ -119,5 +131,15 @@ fn main() -> io::Result<()> {
         assert!(child.wait()?.success());
         println!("{line}");
     }
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg("panic")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let stdin = child.stdin.take(); // stays open
+    assert_eq!(child.wait()?.code(), Some(101));
+    drop(stdin);
+    println!("with `run`, after a panic: exits");
     Ok(())
 }

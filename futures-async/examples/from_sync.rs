@@ -2,8 +2,8 @@
 //!
 //! Use it when a library has an async interface only, and the program is sync.
 //! Ends: each call when its future does. A panic reaches the caller of `run`,
-//! and is an error of `run_all`. Dropping it cancels what its calls have
-//! spawned; it does not wait for `spawn_blocking`.
+//! and is an error of `run_all`. Dropping it waits for nothing: its thread then
+//! cancels what its calls have spawned, and the end of `main` may come first.
 //! Needs: `cargo add tokio --features macros,rt,sync,time`.
 //!
 //! ```text

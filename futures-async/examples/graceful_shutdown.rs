@@ -3,8 +3,9 @@
 //! Use it when a server should finish what it has begun. For the tasks of one
 //! stream, use `tasks.rs`; for a whole server, see `tcp_server.rs`.
 //! Ends: `serve` when the connections have ended, at the latest `grace` after
-//! the stop. A connection that never awaits cannot be dropped; a panic ends its
-//! own connection. A second signal changes nothing: see `tcp_server.rs`.
+//! the stop. If `serve` is dropped, so are they. A connection that never awaits
+//! cannot be dropped; a panic ends its own connection. A second signal changes
+//! nothing: see `tcp_server.rs`.
 //! Needs: `cargo add tokio --features io-util,macros,net,rt,signal,time`,
 //! `cargo add tokio-util --features rt`.
 //!
@@ -14,6 +15,7 @@
 //! new clients: refused
 //! a stuck one: given up after the grace period
 //! a stop beside 10 waiting clients: none of them is accepted
+//! `serve` is dropped: its connections are, too
 //! ```
 
 use std::future::Future;
@@ -27,30 +29,34 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Between two attempts to accept if one fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Ready at Ctrl-C or SIGTERM, which then no longer end the process.
-pub async fn ctrl_c_or_sigterm() -> io::Result<()> {
-    #[cfg(unix)]
-    let terminate = {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut signals = signal(SignalKind::terminate())?;
-        async move { signals.recv().await }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate => Ok(()),
-    }
+/// Ready at Ctrl-C or SIGTERM: from the call on, they do not end the process.
+#[cfg(unix)]
+pub fn ctrl_c_or_sigterm() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    })
+}
+
+/// Ready at Ctrl-C: from the call on, it does not end the process.
+#[cfg(windows)]
+pub fn ctrl_c_or_sigterm() -> io::Result<impl Future<Output = ()>> {
+    let mut ctrl_c = tokio::signal::windows::ctrl_c()?;
+    Ok(async move { _ = ctrl_c.recv().await })
 }
 
 /// Serves until `stop` is ready, and then waits up to `grace` for the
 /// connections to end. Returns how many it has given up.
 ///
 /// A connection gets a token that is cancelled at the stop: if it is idle then,
-/// it should end.
+/// it should end. Do its work in the future: a panic or a wait of `connection`
+/// itself holds up all.
 pub async fn serve<F>(
     listener: TcpListener,
-    stop: impl Future,
+    stop: impl Future<Output = ()>,
     grace: Duration,
     connection: impl Fn(TcpStream, CancellationToken) -> F,
 ) -> usize
@@ -58,12 +64,13 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     let (stopping, give_up) = (CancellationToken::new(), CancellationToken::new());
+    let _on_drop = give_up.clone().drop_guard();
     let connections = TaskTracker::new();
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             biased; // the stop first, however many clients are waiting
-            _ = &mut stop => break,
+            () = &mut stop => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -73,7 +80,10 @@ where
                 connections.spawn(async move { give_up.run_until_cancelled(connection).await });
             }
             // Too many open files, or a client that has left: no reason to stop.
-            Err(_) => sleep(PAUSE).await,
+            Err(_) => tokio::select! {
+                () = &mut stop => break,
+                () = sleep(PAUSE) => {}
+            },
         }
     }
     drop(listener); // from now on, clients are refused
@@ -119,6 +129,12 @@ async fn main() -> io::Result<()> {
         }
     }
 
+    if cfg!(unix) {
+        let early = ctrl_c_or_sigterm()?;
+        terminate_myself()?; // before anything awaits it
+        early.await;
+    }
+    let signal = ctrl_c_or_sigterm()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let begun = Arc::new(AtomicUsize::new(0));
@@ -126,7 +142,7 @@ async fn main() -> io::Result<()> {
     let fallback = no_signals.clone();
     let server = tokio::spawn(async move {
         let stop = async {
-            tokio::select! { _ = ctrl_c_or_sigterm() => {}, () = fallback.cancelled() => {} }
+            tokio::select! { () = signal => {}, () = fallback.cancelled() => {} }
         };
         let connection = |stream, stopping| answer(stream, stopping, Arc::clone(&count));
         let given_up = serve(listener, stop, GRACE, connection).await;
@@ -138,8 +154,7 @@ async fn main() -> io::Result<()> {
     let mut stuck = TcpStream::connect(address).await?;
     busy.write_u8(b'b').await?;
     stuck.write_u8(b's').await?;
-    // All three have begun, and two have read. So it listens for signals: before
-    // that, SIGTERM would end the process.
+    // All three have begun, and two have read.
     while begun.load(Relaxed) < 5 {
         sleep(Duration::from_millis(1)).await;
     }
@@ -180,6 +195,15 @@ async fn main() -> io::Result<()> {
         assert_eq!(accepted.load(Relaxed), 1);
     }
     println!("a stop beside 10 waiting clients: none of them is accepted");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    let connection = |stream, stopping| answer(stream, stopping, Arc::clone(&begun));
+    let serving = serve(listener, pending(), GRACE, connection);
+    let idle = sleep(Duration::from_millis(20));
+    tokio::select! { _ = serving => unreachable!("nothing stops it"), () = idle => {} }
+    assert!(client.read_u8().await.is_err()); // otherwise it waits forever
+    println!("`serve` is dropped: its connections are, too");
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Use it when a limit is all you need: `limited` for a list, `Semaphore` for
 //! calls from many places. To fail fast or stop gracefully, use `tasks.rs`.
-//! Ends: after the last result. An error or a panic is the result of its
-//! future. Dropping the stream aborts what runs. A closed semaphore is an error.
+//! Ends: after the last result. With `limited`, a panic is the result of its
+//! future; with `with_permit`, it reaches the caller. Dropping the stream aborts
+//! what runs. A closed semaphore is an error.
 //! Needs: `cargo add futures --no-default-features --features std`,
 //! `cargo add tokio --features macros,rt,sync,time`,
 //! `cargo add tokio-util --features rt`. To run this file, also

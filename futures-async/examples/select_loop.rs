@@ -1,8 +1,8 @@
 //! `tokio::select!` in a loop: cancellation safety.
 //!
 //! Use it when one task waits for several things, again and again.
-//! Ends: when the peer closes the connection after a whole message, or when a
-//! message finds the receiver gone; half a message is an error.
+//! Ends: when the peer closes the connection after a whole message, or when the
+//! receiver is gone; half a message is an error.
 //! No arm awaits: while an arm runs, the other futures are not polled, and one
 //! of them may hold the lock or permit that the arm waits for (futurelock).
 //! Needs: `cargo add tokio --features io-util,macros,rt,sync,time`. To run this
@@ -26,7 +26,7 @@ use tokio::time::interval;
 pub type Message = [u8; 5];
 
 /// Forwards messages to a bounded channel, and calls `on_tick` on every tick,
-/// even while the channel is full.
+/// even while the channel is full. Panics if `period` is zero.
 pub async fn forward(
     reader: impl AsyncRead + Unpin,
     messages: mpsc::Sender<Message>,
@@ -41,10 +41,11 @@ pub async fn forward(
     loop {
         tokio::select! {
             _ = ticks.tick() => on_tick(),
+            () = messages.closed() => return Ok(()), // the receiver is gone
             // `send` would be dropped with its message; a permit holds none.
             permit = messages.reserve(), if unsent.is_some() => {
                 let (Ok(permit), Some(message)) = (permit, unsent.take()) else {
-                    return Ok(()); // the receiver is gone
+                    return Ok(());
                 };
                 permit.send(message);
             }
@@ -113,6 +114,10 @@ async fn main() -> io::Result<()> {
     assert_eq!(ticks, [0, 100, 200, 300]);
 
     // The case that goes wrong: half a message, or a future that is dropped.
+    let (sender, receiver) = mpsc::channel(1);
+    drop(receiver);
+    let silent = duplex(1); // and it stays open
+    timeout(TICK, forward(silent.0, sender, TICK, || ())).await??;
     let (sender, _receiver) = mpsc::channel(1);
     let half = forward(&b"hel"[..], sender, TICK, || ()).await;
     if let Err(error) = half {

@@ -60,6 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut stream = connection.take().ok_or(io::ErrorKind::NotConnected)?;
         stream.write_u32(a).await?;
         stream.write_u32(b).await?;
+        stream.flush().await?; // a stream that buffers would keep the request
         let answer = stream.read_u32().await?;
         *connection = Some(stream);
         Ok(answer)
@@ -69,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     use std::time::Duration;
-    use tokio::io::duplex;
+    use tokio::io::{BufStream, duplex};
     use tokio::task::{JoinSet, yield_now};
     use tokio::time::timeout;
 
@@ -105,7 +106,7 @@ async fn main() -> io::Result<()> {
         #[allow(unreachable_code)]
         io::Result::Ok(())
     });
-    let connection = Arc::new(Connection::new(here));
+    let connection = Arc::new(Connection::new(BufStream::new(here)));
     let mut tasks = JoinSet::new();
     for n in 1..=3 {
         let connection = Arc::clone(&connection);

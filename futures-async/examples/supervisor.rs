@@ -31,13 +31,15 @@ pub struct Policy {
     /// The delay before the first restart; it doubles with each one, up to
     /// `healthy`.
     pub delay: Duration,
-    /// A run that lasts this long was healthy: the count starts again.
+    /// A run that lasts this long was healthy: the count starts again. With zero
+    /// it restarts forever.
     pub healthy: Duration,
 }
 
 /// Runs the task that `start` makes, again after each panic.
 ///
-/// Each run starts with a state of its own, so none sees a half-changed one.
+/// Each run starts with a state of its own, so none sees a half-changed one. A
+/// panic of `start` itself reaches the caller.
 pub async fn supervise<T: Send + 'static, F>(
     policy: &Policy,
     mut start: impl FnMut() -> F,

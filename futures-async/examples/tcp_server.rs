@@ -3,8 +3,9 @@
 //! Use it when clients send lines and get an answer to each. For HTTP, use a
 //! library such as axum.
 //! Ends: `serve` when its connections have ended, at the latest `GRACE` after
-//! the stop. An error or a panic ends its own connection, and is reported with
-//! the address.
+//! the stop. If it is dropped, so are they. An error or a panic ends its own
+//! connection, and is reported with the address. For SIGTERM, take the signals
+//! from `graceful_shutdown.rs`.
 //! Needs: `cargo add futures --no-default-features --features std`,
 //! `cargo add tokio --features io-util,macros,net,rt,signal,sync,time`,
 //! `cargo add tokio-util --features rt`.
@@ -48,7 +49,8 @@ pub async fn stop_on_ctrl_c(stop: CancellationToken) -> io::Result<()> {
     std::process::exit(130); // as shells say: 128 and the signal's number
 }
 
-/// Serves until `stop` is cancelled. `connection` is what a client gets.
+/// Serves until `stop` is cancelled. `connection` is what a client gets; do the
+/// work in its future: a panic or a wait of `connection` itself holds up all.
 pub async fn serve<F>(
     listener: TcpListener,
     stop: CancellationToken,
@@ -58,6 +60,7 @@ pub async fn serve<F>(
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
     let (connections, give_up) = (TaskTracker::new(), CancellationToken::new());
+    let _on_drop = give_up.clone().drop_guard();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, address)) => {

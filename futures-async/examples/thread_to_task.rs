@@ -2,9 +2,10 @@
 //!
 //! Use it when something that blocks needs a thread of its own for long: a
 //! device, SQLite, a read of stdin. For a single call, use `spawn_blocking`.
-//! Ends: the thread when the requests' sender or the answers' receiver is
-//! dropped; the answers after the last one, or when `work` panics: then `join`
-//! returns the panic.
+//! Ends: the thread when the last sender of requests is dropped. If only the
+//! answers' receiver is dropped, it ends at its next answer, which is lost. The
+//! answers end after the last one, or when `work` panics: then `join` returns
+//! the panic.
 //! Needs: `cargo add tokio --features macros,rt,sync,time`.
 //!
 //! ```text
@@ -28,7 +29,8 @@ pub struct Worker<Q, A> {
     pub requests: mpsc::Sender<Q>,
     /// In the order of the requests.
     pub answers: mpsc::Receiver<A>,
-    /// Join it once the answers have ended, or a panic goes unnoticed.
+    /// Join it once the answers have ended, or a panic goes unnoticed. Earlier,
+    /// `join` would block the task.
     pub handle: JoinHandle<()>,
 }
 

@@ -3,7 +3,8 @@
 //! Use it when a fixed number of workers shares jobs that arrive over time. For
 //! a list that is known, use `limit.rs`; for more throughput, `async-channel`.
 //! Ends: the workers when all senders are gone and the queue is empty. A job
-//! that panics ends its worker alone; when all are gone, `send` is an error.
+//! that panics ends its worker alone. When all are gone, `send` is an error, and
+//! the jobs in the queue are lost: to survive panics, spawn each job.
 //! Needs: `cargo add tokio --features macros,rt,sync,time`.
 //!
 //! ```text

@@ -3,7 +3,7 @@
 //! Use it when the items are many and short. Rayon never interrupts an item: a
 //! long one must look at the flag itself.
 //! Ends: soon after the stop, as each thread finishes its current item. A panic
-//! is re-raised; it stops the other threads only with `panic_fuse`.
+//! is re-raised; with `panic_fuse`, it stops the other threads too.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text
@@ -27,13 +27,14 @@ pub fn search<I: ParallelIterator>(
 }
 
 /// Works on all items, or until another thread sets `cancel`: a Ctrl-C handler,
-/// a deadline, the user interface. Returns whether all are done.
+/// a deadline, the user interface. Returns whether all are done. A panic stops
+/// the other threads, too.
 pub fn for_each_until<I: ParallelIterator>(
     items: I,
     cancel: &AtomicBool,
     work: impl Fn(I::Item) + Sync + Send,
 ) -> bool {
-    let done = items.try_for_each(|item| {
+    let done = items.panic_fuse().try_for_each(|item| {
         // `Relaxed`: the flag says nothing about other data.
         if cancel.load(Relaxed) {
             return None; // `try_for_each` starts no other item
@@ -98,6 +99,8 @@ fn main() -> Result<(), rayon::ThreadPoolBuildError> {
 
     let fused = || pool.install(|| for_each_or_panic(items(), work));
     assert!(catch_unwind(AssertUnwindSafe(fused)).is_err());
+    let until = || pool.install(|| for_each_until(items(), &go_on, work));
+    assert!(catch_unwind(AssertUnwindSafe(until)).is_err());
     assert_eq!(calls.into_inner(), 0);
     println!("after a panic with panic_fuse: none");
     Ok(())

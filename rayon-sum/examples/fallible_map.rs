@@ -5,7 +5,8 @@
 //! errors, a `Vec<Result<_, _>>`.
 //! Ends: with all results, or with the first error in the order of the items.
 //! Each thread finishes its current item; for those behind a known error, `map`
-//! is not called. A panic is re-raised.
+//! is not called. Put the work into `map`: an adaptor before it runs for every
+//! item. A panic is re-raised.
 //! Needs: `cargo add rayon`.
 //!
 //! ```text

@@ -34,15 +34,19 @@ pub fn pool(threads: Option<NonZero<usize>>) -> Result<ThreadPool, ThreadPoolBui
 /// Works in the pool, and uses the results as they come, on the calling thread.
 ///
 /// That thread may block: on a channel, a file, a socket. A thread of the pool
-/// must not, as nothing runs once all of them block. So do not call it on one.
-/// Results wait in memory until they are used. A panic of either closure is
-/// re-raised once the jobs that are left have run.
+/// must not, as nothing runs once all of them block. Results wait in memory
+/// until they are used. A panic of either closure is re-raised once the jobs
+/// that are left have run.
+///
+/// Panics if it is called on a thread of that pool.
 pub fn as_they_come<T: Send, R: Send>(
     pool: &ThreadPool,
     items: Vec<T>,
     work: impl Fn(T) -> R + Sync,
     mut use_result: impl FnMut(R),
 ) {
+    let is_outside = pool.current_thread_index().is_none();
+    assert!(is_outside, "a thread of the pool would wait for itself");
     let (sender, results) = mpsc::channel();
     let work = &work;
     // `scope` would run its closure in the pool, `in_place_scope` runs it here.
@@ -120,6 +124,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     squares.sort_unstable();
     assert_eq!(squares, [1, 4, 9]);
     println!("one thread works while its results are used: {squares:?}");
+    let inside = || as_they_come(&pool_of_1, vec![1], square, drop);
+    assert!(catch_unwind(AssertUnwindSafe(|| pool_of_1.install(inside))).is_err());
 
     let inner = |_| {
         (0..4)

@@ -31,6 +31,9 @@ pub enum Tree<T> {
 /// `join` costs far more than an addition, so only the upper `levels` of the
 /// tree are split. With 4 there are 16 chunks, enough for a few cores: a thread
 /// that has finished steals from the others. With 0, the caller adds alone.
+///
+/// It recurses as deep as the tree is, on threads of rayon with 2 MiB of stack:
+/// for a deep tree, set `ThreadPoolBuilder::stack_size`.
 pub fn sum<T: Sync>(tree: &Tree<T>, levels: u32, number: &(impl Fn(&T) -> u64 + Sync)) -> u64 {
     match tree {
         Tree::Leaf(leaf) => number(leaf),

@@ -176,6 +176,13 @@ fn main() -> io::Result<()> {
     assert_eq!(children.unwrap_or_default(), "");
     println!("a child that hangs: timed out after its first lines, killed");
 
+    if cfg!(unix) {
+        let mut silent = Command::new("sh"); // closes its output and goes on
+        silent.args(["-c", "exec >&- 2>&-; exec sleep 1000"]);
+        let ended = run_with_timeout(&mut silent, WHILE / 4)?;
+        assert!(ended.timed_out && !ended.output.status.success());
+    }
+
     // The grandchild ends when it can no longer write.
     let ended = run_with_timeout(&mut child("start another"), WHILE)?;
     assert!(ended.timed_out && ended.output.status.success());

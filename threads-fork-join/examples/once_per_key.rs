@@ -96,7 +96,7 @@ fn main() {
             let _ = begun.recv();
             cache.get_or_compute("a", || {
                 let _ = second_computes.send(());
-                Ok(2)
+                Err(())
             })
         });
         [first.join().ok(), second.join().ok()]
