@@ -45,8 +45,8 @@
 //!   its payload, when its item's turn comes. [`parallel_map`](PipelineExt::parallel_map) shows how
 //!   it becomes an error of that item instead.
 //! - When the consumer leaves (`break`, `?`, a panic, a drop), the source's `next` is called at most
-//!   once more, and each worker finishes its current item or begins at most one. Unused items,
-//!   results and panics are dropped.
+//!   once more, and each worker finishes at most one item: its current one, or one that it takes at
+//!   that moment. Unused items, results and panics are dropped.
 //!
 //! The scope waits for all of that. A source that blocks, on a socket or a channel, delays the end
 //! until its next item. To avoid that, let it also wait for the end, as in the recipe `ctrl_c.rs`.

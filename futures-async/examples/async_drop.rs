@@ -58,9 +58,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Session<W> {
     pub async fn close(mut self) -> io::Result<()> {
         let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
         // In a task: it goes on if this future is dropped.
-        self.cleanup
-            .spawn(timeout(LIMIT, say_goodbye(stream)))
-            .await??
+        self.cleanup.spawn(say_goodbye(stream)).await?
     }
 }
 
@@ -69,15 +67,17 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Session<W> {
         // Outside of a runtime, `spawn` would panic.
         let runtime = tokio::runtime::Handle::try_current();
         if let (Some(stream), Ok(runtime)) = (self.stream.take(), runtime) {
-            let goodbye = timeout(LIMIT, say_goodbye(stream));
-            self.cleanup.spawn_on(goodbye, &runtime);
+            self.cleanup.spawn_on(say_goodbye(stream), &runtime);
         }
     }
 }
 
 async fn say_goodbye(mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
-    stream.write_all(b", goodbye").await?;
-    stream.shutdown().await // flushes first
+    let goodbye = async {
+        stream.write_all(b", goodbye").await?;
+        stream.shutdown().await // flushes first
+    };
+    timeout(LIMIT, goodbye).await?
 }
 
 fn main() -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Times the ways of counting, in turn.
 
+use crate::cli::named;
 use crate::ways::{BUG, Count, EXACT, Way};
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -86,10 +87,7 @@ fn run_round(job: Job, way: Way) -> io::Result<Counted> {
             let work = move || count_until_deadline(count, index, gate);
             match thread::Builder::new().spawn_scoped(scope, work) {
                 Ok(handle) => handles.push(handle),
-                Err(error) => {
-                    let problem = format!("spawning a thread: {error}");
-                    return Err(io::Error::new(error.kind(), problem));
-                }
+                Err(error) => return Err(named("spawning a thread", error)),
             }
         }
         let begin = Instant::now();
